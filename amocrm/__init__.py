@@ -1,0 +1,1 @@
+"""amoCRM for Django: one active lead per person, guarded by visible locks."""
