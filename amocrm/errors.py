@@ -1,0 +1,142 @@
+"""What can go wrong, sorted by what the caller should do about it.
+
+::
+
+    AmoError
+    ├── ComeBack              not an attempt: try again in a few seconds
+    │   ├── LockBusy          somebody else holds the person's lock
+    │   ├── LockLost          the lock was lost, cleared or expired under us
+    │   ├── LockUnavailable   Redis does not answer (fail closed)
+    │   ├── ClaimLost         the person, or the delivery, changed while we looked
+    │   ├── StillSettling     an earlier call may still be carried out
+    │   └── AccountPaused     everybody waits: until when and why is in the account state
+    ├── RetryLater            a failed attempt: the schedule decides when to try again
+    │   ├── NotSent           the request surely changed nothing
+    │   │   └── RateLimited   one 429: every process is held for a moment
+    │   ├── LeadGone          the lead was deleted while we worked on it
+    │   └── OutcomeUnknown    a write whose answer was lost: look before writing again
+    └── Refused               only a person can help; shown in amoCRM's words
+        ├── Rejected          a validation error: which fields and why
+        └── NobodyToIdentify  no e-mail or phone that identifies anybody
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Self
+
+
+class AmoError(Exception):
+    """Base of everything this app raises on purpose.
+
+    ``str(error)`` is a sentence for operators; it never holds a token. ``not_done`` is true
+    when the call that raised it has surely changed nothing in the CRM.
+    """
+
+    not_done: ClassVar[bool] = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.status: int | None = None
+        self.request_id = ""
+        self.words = ""
+
+    def seen_in(self, *, status: int, request_id: str, words: str = "") -> Self:
+        """Remember the HTTP status, amoCRM's id of the call, and what it said."""
+        self.status = status
+        self.request_id = request_id
+        self.words = words
+        return self
+
+
+class ComeBack(AmoError):
+    """Nothing failed: come back in a few seconds. Uses up no attempt."""
+
+    not_done = True
+
+    def __init__(self, message: str, *, lock_name: str = "") -> None:
+        super().__init__(message)
+        self.lock_name = lock_name
+
+
+class LockBusy(ComeBack):
+    """The person's lock stayed with another holder for longer than ``LOCK_WAIT``."""
+
+
+class LockLost(ComeBack):
+    """The lock is no longer ours: it expired, was cleared, or changed hands."""
+
+
+class LockUnavailable(ComeBack):
+    """Redis does not answer, so nobody can be sure to be alone."""
+
+
+class ClaimLost(ComeBack):
+    """The person changed in the ledger since it was read, or the delivery is another's."""
+
+
+class StillSettling(ComeBack):
+    """An earlier write may still be carried out: younger than ``SETTLE_SECONDS``."""
+
+
+class AccountPaused(ComeBack):
+    """The whole account is paused or held; ``until`` is when it may be spoken to again."""
+
+    def __init__(self, message: str, *, until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class RetryLater(AmoError):
+    """This try failed; the same call may succeed later."""
+
+
+class NotSent(RetryLater):
+    """The request never reached amoCRM: no name, no connection, no handshake, no route."""
+
+    not_done = True
+
+
+class RateLimited(NotSent):
+    """amoCRM refused the call with 429 and did nothing."""
+
+
+class LeadGone(RetryLater):
+    """The lead was deleted while we worked on it; the next try will find none."""
+
+    not_done = True
+
+
+class OutcomeUnknown(RetryLater):
+    """A write was sent and its answer lost: it may or may not have been carried out."""
+
+
+class Refused(AmoError):
+    """amoCRM will never accept this as it is. Shown to operators in amoCRM's own words."""
+
+    not_done = True
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One row of amoCRM's ``validation-errors``."""
+
+    path: str
+    code: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.detail} ({self.code})"
+
+
+class Rejected(Refused):
+    """The request did not validate."""
+
+    def __init__(self, message: str, *, problems: tuple[Problem, ...]) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class NobodyToIdentify(Refused):
+    """The submission names nobody: no usable e-mail or phone is left."""

@@ -1,0 +1,58 @@
+"""Counters of what went unusually: each is also a log line, and operators see both.
+
+A counter is a row per event and UTC day, raised by one UPDATE. Counting never fails its
+caller's work: it happens outside of the protocol's transactions.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from amocrm.models import EventCount
+
+
+class Event(StrEnum):
+    """Everything that is counted."""
+
+    LOCK_BUSY = "lock_busy"
+    LOCK_LOST = "lock_lost"
+    LOCK_CLEARED = "lock_cleared"
+    CLAIM_LOST = "claim_lost"
+    ADOPTED = "adopted"
+    RELEASED = "released"
+    UNITED = "united"
+    TWO_CONTACTS = "two_contacts"
+    DUPLICATE_FOUND = "duplicate_found"
+    DUPLICATE_CLOSED = "duplicate_closed"
+    ACCOUNT_PAUSED = "account_paused"
+    RATE_LIMITED = "rate_limited"
+
+
+def count(event: Event) -> None:
+    """Add one to today's count of ``event``."""
+    today = timezone.now().date()
+    rows = EventCount.objects.filter(day=today, event=event)
+    if rows.update(count=F("count") + 1):
+        return
+    try:
+        with transaction.atomic():
+            EventCount.objects.create(day=today, event=event, count=1)
+    except IntegrityError:  # another process made today's row first
+        rows.update(count=F("count") + 1)
+
+
+def totals(days: int = 1) -> dict[str, int]:
+    """How often each event happened in the last ``days`` UTC days, zeros included."""
+    since = timezone.now().date() - timedelta(days=days - 1)
+    found = dict(
+        EventCount.objects.filter(day__gte=since)
+        .values_list("event")
+        .annotate(total=Sum("count"))
+        .values_list("event", "total")
+    )
+    return {str(event): found.get(event, 0) for event in Event}

@@ -1,0 +1,107 @@
+"""What names a person: normalised e-mails and phones.
+
+Two spellings of one address or number become one value here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+import idna
+import phonenumbers
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
+
+Kind = Literal["email", "phone", "contact"]
+
+_is_email = EmailValidator()
+_INVISIBLE_ENDS = re.compile(r"^[\s\u200b-\u200f\u2060\ufeff]+|[\s\u200b-\u200f\u2060\ufeff]+$")
+
+
+class IdentityKey(NamedTuple):
+    """A kind and a normalised value; sorts in the order in which rows are locked."""
+
+    kind: Kind
+    value: str
+
+
+def parse_email(raw: str) -> str | None:
+    """The e-mail as the ledger knows it: trimmed (of invisible marks that come along when it
+    is copied, too), case-folded, its domain in IDNA.
+
+    ``None`` where it cannot be one. Quoted local parts and control characters are refused:
+    no mail provider gives them out, and they break log lines and searches.
+    """
+    text = _INVISIBLE_ENDS.sub("", unicodedata.normalize("NFC", raw))
+    local, at, domain = text.rpartition("@")
+    if not at or '"' in local or any(unicodedata.category(c) in ("Cc", "Cf") for c in text):
+        return None
+    try:
+        # Not case-folded itself: that would make another domain of one with an ß.
+        email = f"{local.casefold()}@{idna.encode(domain, uts46=True).decode('ascii')}"
+        _is_email(email)
+    except (idna.IDNAError, UnicodeError, ValidationError):
+        return None
+    return email
+
+
+def parse_phone(raw: str, region: str) -> str | None:
+    """The phone in E.164 (``8 (777) 111-22-33`` in ``KZ`` is ``+77771112233``).
+
+    ``region`` is the ISO 3166 country whose prefixes a number without ``+`` is read with.
+    ``None`` where it is no possible number. A number need not be assigned to anybody: new
+    ranges appear faster than libraries do.
+    """
+    try:
+        number = phonenumbers.parse(raw, region)
+    except phonenumbers.NumberParseException:
+        return None
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    if possible != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def printed_phone(e164: str) -> str:
+    """The phone as people print it in its country, with the country code."""
+    number = phonenumbers.parse(e164)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+def identities(
+    *, emails: Iterable[str], phones: Iterable[str], region: str, ignored: Iterable[str] = ()
+) -> frozenset[IdentityKey]:
+    """Everybody who is named by these values as typed, less the ``ignored`` ones.
+
+    What cannot be read is left out: it identifies nobody.
+    """
+    named = _parse_all(emails, phones, region)
+    if not named:
+        return frozenset()
+    ignored = tuple(ignored)
+    return named - _parse_all(ignored, ignored, region)
+
+
+def _parse_all(emails: Iterable[str], phones: Iterable[str], region: str) -> frozenset[IdentityKey]:
+    found: set[IdentityKey] = set()
+    for raw in emails:
+        if email := parse_email(raw):
+            found.add(IdentityKey("email", email))
+    for raw in phones:
+        if phone := parse_phone(raw, region):
+            found.add(IdentityKey("phone", phone))
+    return frozenset(found)
+
+
+def lock_name(named: Iterable[IdentityKey]) -> str:
+    """The name of the lock of a person first named by ``named`` (never changed afterwards)."""
+    first: dict[Kind, str] = {}
+    for key in sorted(named):
+        first.setdefault(key.kind, key.value)
+    email, digits = first.get("email"), first.get("phone", "").removeprefix("+")
+    if email and digits:
+        return f"amocrm:lead:{email}:{digits}"
+    return f"amocrm:lead:email:{email}" if email else f"amocrm:lead:phone:{digits}"

@@ -1,0 +1,90 @@
+"""Claim, record, adopt, release: each one conditional UPDATE with its count checked."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from datetime import datetime
+from typing import TypedDict, Unpack
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from amocrm.events import Event, count
+from amocrm.ledger.state import PersonState, claim_lost
+from amocrm.models import Person
+from amocrm.story import logger
+
+log = logger(__name__)
+
+
+def claim(person: PersonState, reference: str) -> PersonState:
+    """Say that a lead is about to be sent for ``reference``: nobody else can until it is
+    recorded, adopted or released.
+
+    Raises :class:`~amocrm.errors.ClaimLost` when the person has changed since it was read,
+    or had a claim when it was.
+    """
+    if person.creating_since:
+        raise claim_lost(person.lock_name, "a lead may be on its way already")
+    ref = f"{reference}/{secrets.token_hex(6)}"
+    return _write(person, "claim", creating_since=timezone.now(), creating_ref=ref)
+
+
+def record(person: PersonState, lead_id: int) -> PersonState:
+    """The person's lead is ``lead_id``, and none is on its way.
+
+    Raises :class:`~amocrm.errors.ClaimLost` when the person has changed since it was read.
+    """
+    return _write(
+        person,
+        "record",
+        lead_id=lead_id,
+        lead_recorded_at=timezone.now(),
+        creating_since=None,
+        creating_ref="",
+    )
+
+
+def adopt(person: PersonState, lead_id: int) -> PersonState:
+    """Record a lead that reconciling found in the CRM."""
+    adopted = record(person, lead_id)
+    log.info("🧲 [DEDUP] ADOPTED lead: ID %s, made by a try whose end nobody saw", lead_id)
+    count(Event.ADOPTED)
+    return adopted
+
+
+def release(person: PersonState) -> PersonState:
+    """No lead is on its way after all.
+
+    Raises :class:`~amocrm.errors.ClaimLost` when the person has changed since it was read:
+    a claim that somebody else made meanwhile is theirs.
+    """
+    released = _write(person, "release", creating_since=None, creating_ref="")
+    log.info("🕊 [DEDUP] Claim released: no lead was made")
+    count(Event.RELEASED)
+    return released
+
+
+def is_claim_of(person: PersonState, claimed: PersonState) -> bool:
+    """Whether the claim that stands on ``person`` is the one made in ``claimed``."""
+    return bool(claimed.creating_ref) and person.creating_ref == claimed.creating_ref
+
+
+class _Fields(TypedDict, total=False):
+    lead_id: int
+    lead_recorded_at: datetime
+    creating_since: datetime | None
+    creating_ref: str
+
+
+def _write(person: PersonState, verb: str, **fields: Unpack[_Fields]) -> PersonState:
+    with transaction.atomic():
+        changed = Person.objects.filter(id=person.id, version=person.version).update(
+            version=F("version") + 1, **fields
+        )
+    if not changed:
+        raise claim_lost(person.lock_name, f"could not {verb}")
+    # Identities cannot have changed either: that raises the version.
+    return replace(person, version=person.version + 1, **fields)

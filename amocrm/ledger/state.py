@@ -1,0 +1,75 @@
+"""A person as read at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from amocrm.errors import ClaimLost
+from amocrm.events import Event, count
+from amocrm.identity import IdentityKey
+from amocrm.models import Identity, Person
+from amocrm.story import logger
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True)
+class PersonState:
+    """``version`` is what was read before looking: every write is conditional on it."""
+
+    id: int
+    account: str
+    lock_name: str
+    version: int
+    lead_id: int | None
+    lead_recorded_at: datetime | None
+    creating_since: datetime | None
+    creating_ref: str
+    identities: frozenset[IdentityKey]
+
+    @property
+    def contacts(self) -> frozenset[int]:
+        """The amoCRM contacts that are known to be this person."""
+        return frozenset(int(key.value) for key in self.identities if key.kind == "contact")
+
+    @property
+    def searchable(self) -> frozenset[IdentityKey]:
+        """The e-mails and phones: what the CRM can be asked for."""
+        return frozenset(key for key in self.identities if key.kind != "contact")
+
+
+def read(person_id: int) -> PersonState:
+    """The person now. For one who was united into another: the one who survived."""
+    person = Person.objects.get(id=person_id)
+    while person.united_into_id is not None:
+        person = Person.objects.get(id=person.united_into_id)
+    return state_of(person)
+
+
+def version_of(person_id: int) -> int:
+    """The person's version now: what a checkpoint compares."""
+    return Person.objects.values_list("version", flat=True).get(id=person_id)
+
+
+def state_of(person: Person) -> PersonState:
+    """The state of a row that was just read or is locked by this transaction."""
+    keys = Identity.objects.filter(person=person).values_list("kind", "value")
+    return PersonState(
+        id=person.pk,
+        account=person.account,
+        lock_name=person.lock_name,
+        version=person.version,
+        lead_id=person.lead_id,
+        lead_recorded_at=person.lead_recorded_at,
+        creating_since=person.creating_since,
+        creating_ref=person.creating_ref,
+        identities=frozenset(IdentityKey(*key) for key in keys),  # type: ignore[arg-type]
+    )
+
+
+def claim_lost(lock_name: str, why: str) -> ClaimLost:
+    """Log, count and build the error of everybody who came too late."""
+    log.info("↩️ [DEDUP] Person changed meanwhile: %s (%s)", lock_name, why)
+    count(Event.CLAIM_LOST)
+    return ClaimLost(f"the person changed meanwhile: {why}", lock_name=lock_name)

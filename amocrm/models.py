@@ -1,0 +1,139 @@
+"""The ledger of who is who in the CRM, and the state of the account.
+
+Only :mod:`amocrm.ledger` writes ``Person`` and ``Identity``; only :mod:`amocrm.pause`
+writes ``AccountState``.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Person(models.Model):
+    """Somebody in one amoCRM account: everything that has been named together.
+
+    ``version`` rises with every write, and every write is conditional on it.
+    ``creating_since`` is set while a lead may be on its way to the CRM and nobody knows yet.
+    """
+
+    account = models.CharField(_("account"), max_length=255)
+    lock_name = models.CharField(_("lock"), max_length=512)
+    lead_id = models.BigIntegerField(_("lead"), null=True, blank=True)
+    lead_recorded_at = models.DateTimeField(_("lead recorded at"), null=True, blank=True)
+    version = models.PositiveBigIntegerField(_("version"), default=0)
+    creating_since = models.DateTimeField(_("creating since"), null=True, blank=True)
+    creating_ref = models.CharField(_("created for"), max_length=255, blank=True)
+    united_into = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="absorbed",
+        verbose_name=_("united into"),
+    )
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        indexes = (models.Index(fields=("account", "lead_id")),)
+
+    def __str__(self) -> str:
+        return self.lock_name
+
+
+class Identity(models.Model):
+    """One e-mail, phone or amoCRM contact of a person. Nobody else can have it."""
+
+    class Kind(models.TextChoices):
+        EMAIL = "email", _("e-mail")
+        PHONE = "phone", _("phone")
+        CONTACT = "contact", _("contact")
+
+    account = models.CharField(_("account"), max_length=255)
+    kind = models.CharField(_("kind"), max_length=7, choices=Kind.choices)
+    value = models.CharField(_("value"), max_length=320)
+    person = models.ForeignKey(
+        Person, on_delete=models.PROTECT, related_name="identities", verbose_name=_("person")
+    )
+
+    class Meta:
+        verbose_name = _("identity")
+        verbose_name_plural = _("identities")
+        constraints = (
+            models.UniqueConstraint(fields=("account", "kind", "value"), name="one_person_each"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}"
+
+
+class DuplicateLead(models.Model):
+    """Another lead of a person beside the recorded one: shown to operators, never hidden."""
+
+    class Origin(models.TextChoices):
+        UNITED = "united", _("two people turned out to be one")
+        FOUND = "found", _("was there already")
+        RACED = "raced", _("made at the same moment and closed")
+
+    class State(models.TextChoices):
+        UNCHECKED = "unchecked", _("not looked at yet")
+        ACTIVE = "active", _("active")
+        CLOSING = "closing", _("being closed by us")
+        CLOSED = "closed", _("closed")
+
+    person = models.ForeignKey(
+        Person, on_delete=models.CASCADE, related_name="duplicates", verbose_name=_("person")
+    )
+    lead_id = models.BigIntegerField(_("lead"))
+    origin = models.CharField(_("origin"), max_length=6, choices=Origin.choices)
+    state = models.CharField(
+        _("state"), max_length=9, choices=State.choices, default=State.UNCHECKED
+    )
+    found_at = models.DateTimeField(_("found at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("duplicate lead")
+        verbose_name_plural = _("duplicate leads")
+        constraints = (
+            models.UniqueConstraint(fields=("person", "lead_id"), name="one_row_a_duplicate"),
+        )
+
+    def __str__(self) -> str:
+        return str(self.lead_id)
+
+
+class AccountState(models.Model):
+    """Whether the account may be spoken to now. One row an account."""
+
+    account = models.CharField(_("account"), max_length=255, unique=True)
+    held_until = models.DateTimeField(_("held until"), null=True, blank=True)
+    rate_limited_at = models.JSONField(_("rate limited at"), default=list, blank=True)
+    paused_since = models.DateTimeField(_("paused since"), null=True, blank=True)
+    pause_kind = models.CharField(_("kind of pause"), max_length=32, blank=True)
+    pause_reason = models.TextField(_("reason"), blank=True)
+    next_probe_at = models.DateTimeField(_("next probe at"), null=True, blank=True)
+    probes = models.PositiveIntegerField(_("probes"), default=0)
+
+    class Meta:
+        verbose_name = _("account state")
+        verbose_name_plural = _("account states")
+
+    def __str__(self) -> str:
+        return self.account
+
+
+class EventCount(models.Model):
+    """How often something unusual happened on one UTC day."""
+
+    day = models.DateField(_("day"))
+    event = models.CharField(_("event"), max_length=32)
+    count = models.PositiveBigIntegerField(_("count"), default=0)
+
+    class Meta:
+        verbose_name = _("event count")
+        verbose_name_plural = _("event counts")
+        constraints = (models.UniqueConstraint(fields=("day", "event"), name="one_count_a_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.event}: {self.count}"
