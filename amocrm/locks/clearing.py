@@ -1,0 +1,101 @@
+"""Taking locks away from their holders, on an operator's word.
+
+A lock is removed only while it still holds the value that the operator saw, by the library's
+own release script, which also wakes one waiter. ``reset()`` compares nothing and
+``reset_all()`` deletes every application's locks: neither is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db import Error as DatabaseError
+from django.db.models import F
+from django.utils import timezone
+from redis import Redis
+from redis_lock import UNLOCK_SCRIPT
+
+from amocrm import events, story
+from amocrm.events import Event
+from amocrm.locks import history
+from amocrm.locks.connection import locks_client
+from amocrm.locks.inventory import LockRow, as_value
+from amocrm.locks.names import SIGNAL_LIFE_MS, is_ours, key_of, signal_of
+from amocrm.models import EventCount
+
+_BATCH = 500
+
+logger = story.logger(__name__)
+
+
+class Result(StrEnum):
+    """What became of a lock that was to be cleared."""
+
+    CLEARED = "cleared"
+    MISSING = "missing"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """One lock as it was shown, and what became of it."""
+
+    row: LockRow
+    result: Result
+
+
+def clear(rows: Sequence[LockRow], *, by: str, why: str) -> list[Cleared]:
+    """Clear these locks where their holder is still the one in ``rows``; wake the waiters.
+
+    ``by`` and ``why`` go into the log and the history. Raises :class:`ValueError` for a name
+    that is not ours, before anything is touched, and one of ``connection.TROUBLE`` without
+    Redis.
+    """
+    for row in rows:
+        if not is_ours(row.name):
+            raise ValueError(f"{row.name!r} is no lock of ours: it stays")
+    client = locks_client()
+    chunks = (rows[at : at + _BATCH] for at in range(0, len(rows), _BATCH))
+    outcome = [one for chunk in chunks for one in _clear(client, chunk)]
+    gone = [one.row for one in outcome if one.result is Result.CLEARED]
+    history.record_cleared([(row.name, row.holder_id, row.held_ms) for row in gone], by=by, why=why)
+    for row in gone:
+        logger.warning("🧹 Lock CLEARED: %s (held by %s) by %s [LOCK]", row.name, row.holder_id, by)
+    _count(len(gone))
+    return outcome
+
+
+def _clear(client: Redis, rows: Sequence[LockRow]) -> list[Cleared]:
+    unlock = client.register_script(UNLOCK_SCRIPT)
+    pipeline = client.pipeline(transaction=False)
+    for row in rows:
+        unlock(
+            keys=[key_of(row.name), signal_of(row.name)],
+            args=[as_value(row.holder_id), SIGNAL_LIFE_MS],
+            client=pipeline,
+        )
+        pipeline.exists(key_of(row.name))
+    answers = pipeline.execute(raise_on_error=False)
+    return [
+        Cleared(row, _result(refused, exists))
+        for row, refused, exists in zip(rows, answers[::2], answers[1::2], strict=True)
+    ]
+
+
+def _result(refused: int | Exception, exists: int | Exception) -> Result:
+    if refused == 0:
+        return Result.CLEARED
+    return Result.MISSING if exists == 0 else Result.CHANGED
+
+
+def _count(times: int) -> None:
+    if not times:
+        return
+    try:
+        events.count(Event.LOCK_CLEARED)
+        today = EventCount.objects.filter(day=timezone.now().date(), event=Event.LOCK_CLEARED)
+        today.update(count=F("count") + times - 1)
+    except DatabaseError:
+        logger.exception("Could not count the cleared locks")
