@@ -1,0 +1,63 @@
+"""What a caller hands to :func:`amocrm.upsert.upsert_lead` and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+Action = Literal["created", "updated"]
+
+
+@dataclass(frozen=True)
+class LeadRequest:
+    """One submission, in amoCRM's terms.
+
+    ``reference`` is the caller's own id of it (a full UUID): opaque here, written into the
+    note, the lock's value and the claim. ``stage`` is the id of the pipeline stage this kind
+    of submission belongs to, ``None`` for the pipeline's first ordinary one. ``utm`` has
+    lower-case keys as the landing sends them (``utm_source``, ``gclid``…). ``note_lines``
+    is the body of the note, without time and reference, which are added here.
+    """
+
+    reference: str
+    name: str
+    email: str
+    phone: str
+    lead_name: str
+    stage: int | None
+    tags: tuple[str, ...]
+    submitted_at: datetime
+    note_title: str
+    note_lines: tuple[str, ...]
+    utm: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LeadResult:
+    """The lead that now holds the submission. ``action`` is ``created`` once per lead."""
+
+    lead_id: int
+    action: Action
+
+
+class Progress(Protocol):
+    """What the caller remembers of one delivery between tries, and its claim on it.
+
+    Every method commits before it returns and raises :class:`amocrm.errors.ClaimLost`
+    when the delivery is no longer the caller's.
+    """
+
+    lead_id: int | None
+    action: Action | None
+    note_sent_at: datetime | None
+
+    def heartbeat(self) -> None:
+        """Extend the caller's claim; called at every checkpoint."""
+
+    def lead_known(self, lead_id: int, action: Action) -> None:
+        """Remember the lead before its note is written."""
+
+    def note_sending(self, at: datetime | None) -> None:
+        """Remember that the note is about to be sent, or with ``None`` that it surely was not."""

@@ -1,0 +1,130 @@
+"""Steps 7 and 8: create a lead so that at most one try can, and record it."""
+
+from __future__ import annotations
+
+import time
+
+from amocrm import bodies, duplicates, ledger
+from amocrm.contract import Action
+from amocrm.entities import Contact, Created
+from amocrm.errors import AmoError, ClaimLost, ComeBack, Rejected
+from amocrm.ledger import PersonState
+from amocrm.story import logger
+from amocrm.update import complete_contact, concerns_fields
+from amocrm.work import Work
+
+log = logger(__name__)
+
+# Seconds between the claim and the sending. A process that stalls for longer (a frozen
+# machine) gives its claim back, because reconciling counts from the claim.
+LONGEST_STALL = 5.0
+RECORD_TRIES = 10
+
+
+def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
+    """Make the person's lead, on the newest of ``contacts`` or on a new one.
+
+    Raises :class:`~amocrm.errors.OutcomeUnknown` with the claim left standing when nobody
+    knows whether it was made; any other error means it was not, and the claim is released.
+    """
+    contact = contacts[0] if contacts else None
+    try:
+        created = _send(work, _body(work, contact))
+    except Rejected as error:
+        if not concerns_fields(error):
+            raise
+        log.warning("🏷 amoCRM rejects a field of the lead, making it without: %s", error)
+        work.shape(fresh=True)
+        created = _send(work, _body(work, contact, with_fields=False))
+    _record(work, created)
+    action: Action = "updated" if created.merged else "created"
+    # Before anything else can go wrong: the next try goes on from here.
+    work.progress.lead_known(created.lead_id, action)
+    log.info("🆕 [DEDUP] Lead %s: ID %s", action, created.lead_id)
+    _learn_contact(work, created, contact)
+    return created.lead_id, action
+
+
+def _body(work: Work, contact: Contact | None, *, with_fields: bool = True) -> bodies.Body:
+    return bodies.new_lead(
+        work.request,
+        work.shape(),
+        contact=contact,
+        named=work.person.searchable,
+        with_fields=with_fields,
+    )
+
+
+def _send(work: Work, body: bodies.Body) -> Created:
+    """Limiter, checkpoint, claim, send: nothing waits between the last two."""
+
+    def claim() -> None:
+        started = time.monotonic()
+        work.person = ledger.claim(work.person, work.request.reference)
+        if time.monotonic() - started > LONGEST_STALL:
+            raise ComeBack("stalled before sending", lock_name=work.person.lock_name)
+
+    try:
+        return work.crm.create_lead(body, just_before=claim)
+    except AmoError as error:
+        if error.not_done and work.person.creating_since:
+            _release_ours(work)
+        raise
+
+
+def _release_ours(work: Work) -> None:
+    """Give back our claim; somebody may have named the person anew under it."""
+    ours = work.person
+    while ledger.is_claim_of(work.person, ours):
+        try:
+            work.person = ledger.release(work.person)
+        except ClaimLost:
+            work.person = ledger.read(ours.id)
+
+
+def _record(work: Work, created: Created) -> None:
+    """Step 8. Whoever wrote to the person meanwhile decides what our lead is now."""
+    ours = work.person
+    for _ in range(RECORD_TRIES):
+        try:
+            work.person = ledger.record(work.person, created.lead_id)
+        except ClaimLost:
+            work.person = ledger.read(ours.id)
+        else:
+            return
+        if work.person.lead_id == created.lead_id:
+            return  # reconciled by somebody else: adopted
+        if other := _rival_of(work, ours):
+            duplicates.close_ours(work, created.lead_id, other.lead_id)
+            raise ComeBack(
+                "another lead was made in the same moment; ours is closed",
+                lock_name=work.person.lock_name,
+            )
+    raise ClaimLost("the person keeps changing", lock_name=ours.lock_name)
+
+
+def _rival_of(work: Work, ours: PersonState) -> PersonState | None:
+    """The person, where somebody else has made a lead for it or may have one on its way.
+
+    Ours is then the late one: the one that we know to be ours is the one we may close.
+    """
+    person = work.person
+    if person.creating_since and not ledger.is_claim_of(person, ours):
+        return person
+    if person.lead_id and person.lead_id != ours.lead_id:
+        lead = work.bare_crm.lead(person.lead_id)
+        if lead and lead.is_active(work.shape_unguarded().pipeline_id):
+            return person
+    return None
+
+
+def _learn_contact(work: Work, created: Created, contact: Contact | None) -> None:
+    """The lead's contact enters the ledger, and one that was there before gets what it lacks.
+
+    The lead is recorded and known: whatever is raised here, the next try goes on from it.
+    """
+    if created.contact_id is None:
+        return
+    work.person = ledger.learn(work.person, {ledger.contact_key(created.contact_id)})
+    if contact or created.merged:
+        complete_contact(work, created.contact_id)

@@ -1,0 +1,56 @@
+"""Texts of people, fit for a note: readable, and in parts of a size that amoCRM takes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\u0085\v\f]")
+# Control characters, invisible marks that turn the direction of text, halves of characters.
+_UNREADABLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+_UNUSUAL = re.compile(
+    "[^\\n\\t\x20-\x7e\u00a0-\u04ff\u2010-\u2027\u2030-\u203a\u20a0-\u20bf\u2116]"
+)
+_JOINER = "\u200d"
+_VARIANTS = re.compile("[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
+
+
+def readable(text: str) -> str:
+    """``text`` without what nobody sees and some stores do not take; its lines end with \\n."""
+    return _UNREADABLE.sub(" ", _LINE_ENDS.sub("\n", text))
+
+
+def plain(text: str) -> str:
+    """``text`` with letters, digits and usual signs only, each of the others a question mark."""
+    return _UNUSUAL.sub("?", text)
+
+
+def split(text: str, longest: int) -> list[str]:
+    """``text`` in parts of at most ``longest`` characters, which joined are the text again.
+
+    At line ends where there are any, else between words, else between characters as people
+    see them (an accent or the pieces of an emoji stay together).
+    """
+    parts, rest = [], text
+    while len(rest) > longest:
+        cut = _place_to_cut(rest, longest)
+        parts.append(rest[:cut])
+        rest = rest[cut:]
+    return [*parts, rest]
+
+
+def _place_to_cut(text: str, longest: int) -> int:
+    earliest = longest // 2
+    for sign in "\n ":
+        if (found := text.rfind(sign, earliest, longest)) >= 0:
+            return found + 1
+    cut = longest
+    while cut > earliest and _belongs_together(text[cut - 1], text[cut]):
+        cut -= 1
+    return cut
+
+
+def _belongs_together(before: str, after: str) -> bool:
+    return before == _JOINER or bool(unicodedata.combining(after) or _VARIANTS.match(after))

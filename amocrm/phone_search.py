@@ -1,0 +1,92 @@
+"""Finding out whether this account's search sees through a formatted phone.
+
+No page of amoCRM says, and accounts may differ. A contact whose phone was typed with
+punctuation is searched for by its bare digits.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+from amocrm import conf
+from amocrm.client import PAGE_SIZE, Client
+from amocrm.directory import queries
+from amocrm.entities import Contact
+from amocrm.identity import IdentityKey, parse_phone
+
+CONTACT_PAGES = 4  # of the newest contacts, to look for a formatted phone in
+SEARCH_PAGES = 3
+INDEX_PATIENCE = 60.0  # seconds until a new contact should be findable
+ASK_EVERY = 3.0
+
+Verdict = Literal["digits", "all", "neither"]
+
+
+def find_out(
+    client: Client, settings: conf.AmoSettings, contact_id: int | None = None
+) -> Verdict | None:
+    """Which ``PHONE_SEARCH`` this account needs; ``neither`` helps; ``None``: nobody knows.
+
+    Looks at one of the account's contacts, or at ``contact_id``, which was just made and may
+    not be indexed yet.
+    """
+    if contact_id is None:
+        contact = _with_formatted_phone(client, settings)
+        return _verdict(client, settings, contact) if contact else None
+    new = client.contact(contact_id)
+    if new is None or not _is_indexed(client, new):
+        return None
+    return _verdict(client, settings, new)
+
+
+def _verdict(client: Client, settings: conf.AmoSettings, contact: Contact) -> Verdict:
+    typed = _formatted_phone(contact, settings) or contact.phones[0]
+    digits, *others = queries(_key(typed, settings), "all")
+    if _finds(client, digits, contact.id):
+        return "digits"
+    return "all" if any(_finds(client, query, contact.id) for query in others) else "neither"
+
+
+def _with_formatted_phone(client: Client, settings: conf.AmoSettings) -> Contact | None:
+    for page in range(1, CONTACT_PAGES + 1):
+        rows = client.newest_contacts(page)
+        for contact in rows:
+            if _formatted_phone(contact, settings):
+                return contact
+        if len(rows) < PAGE_SIZE:
+            break
+    return None
+
+
+def _formatted_phone(contact: Contact, settings: conf.AmoSettings) -> str | None:
+    """A phone of the contact whose last ten digits are not typed in one run."""
+    for typed in contact.phones:
+        e164 = parse_phone(typed, settings.phone_region)
+        if e164 and queries(IdentityKey("phone", e164), "digits")[0] not in typed:
+            return typed
+    return None
+
+
+def _key(typed: str, settings: conf.AmoSettings) -> IdentityKey:
+    return IdentityKey("phone", parse_phone(typed, settings.phone_region) or typed)
+
+
+def _is_indexed(client: Client, contact: Contact) -> bool:
+    """Wait until the search shows the contact at all: by its e-mail, which has one spelling."""
+    give_up = time.monotonic() + INDEX_PATIENCE
+    while not _finds(client, contact.emails[0], contact.id):
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(ASK_EVERY)
+    return True
+
+
+def _finds(client: Client, query: str, contact_id: int) -> bool:
+    for page in range(1, SEARCH_PAGES + 1):
+        rows = client.search_contacts(query, page)
+        if any(row.id == contact_id for row in rows):
+            return True
+        if len(rows) < PAGE_SIZE:
+            break
+    return False

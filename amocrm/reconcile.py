@@ -1,0 +1,51 @@
+"""Step 3: a claim stands, and nobody knows whether its lead was made. Look, and then know."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from amocrm import directory, duplicates, ledger
+from amocrm.errors import StillSettling
+from amocrm.story import logger
+from amocrm.work import StartOver, Work
+
+log = logger(__name__)
+
+# amoCRM's clock is not ours.
+CLOCKS_DIFFER_BY = timedelta(minutes=10)
+
+
+def reconcile(work: Work) -> None:
+    """Adopt the lead that the claim was for, or release the claim.
+
+    Raises :class:`~amocrm.errors.StillSettling` while a lost call may still be carried out and
+    :class:`~amocrm.work.StartOver` when there is surely no lead and the claim was released.
+    """
+    since = work.person.creating_since
+    if since is None:
+        return
+    log.info("🧭 [DEDUP] A lead may be on its way since %s: looking for it", since.isoformat())
+    # Read before looking: only a look that began after SETTLE_SECONDS proves that there is none.
+    is_settled = timezone.now() - since >= work.settings.settle
+    oldest = since - CLOCKS_DIFFER_BY
+    contacts = {
+        contact.id: contact
+        for contact in (
+            *directory.newest_contacts_of(work, lambda contact: contact.created_at < oldest),
+            *directory.find_contacts(work),
+        )
+    }
+    leads = directory.active_leads(work, contacts.values())
+    if leads:
+        lead = duplicates.choose(work, leads)
+        work.person = ledger.adopt(work.person, lead.id)
+        work.action = "created" if lead.created_at >= oldest else "updated"
+        return
+    if not is_settled:
+        raise StillSettling(
+            "an earlier call may still make the lead", lock_name=work.person.lock_name
+        )
+    work.person = ledger.release(work.person)
+    raise StartOver

@@ -1,0 +1,87 @@
+"""Where the access token comes from, and until when it is good."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from django.utils.translation import gettext as _
+
+from amocrm import conf
+
+WARN_AHEAD = timedelta(days=30)
+_VISIBLE_ASCII = re.compile(r"[!-~]+")
+
+
+class TokenSource(Protocol):
+    """Gives the token for the next call. Another way of getting one is another class."""
+
+    def get(self) -> str:
+        """The access token, without ``Bearer``."""
+
+    def expires_at(self) -> datetime | None:
+        """When it ends, ``None`` where nobody can tell."""
+
+
+class LongLivedToken:
+    """The token of a private integration, from its "Keys" tab: good for a day to five years,
+    shown once, never refreshed."""
+
+    __slots__ = ("_token",)
+
+    def __init__(self, token: str) -> None:
+        """Raises ``ValueError`` where ``token`` cannot be one; the value is not in the text."""
+        if not token.strip():
+            raise ValueError("the access token is empty")
+        if token != token.strip():
+            raise ValueError("the access token has blanks around it")
+        if not _VISIBLE_ASCII.fullmatch(token):
+            raise ValueError("the access token has characters that no token has")
+        self._token = token
+
+    def get(self) -> str:
+        """The access token, without ``Bearer``."""
+        return self._token
+
+    def expires_at(self) -> datetime | None:
+        """The ``exp`` claim where the token is a JWT (RFC 7519), as amoCRM's are."""
+        parts = self._token.split(".")
+        if len(parts) != 3:
+            return None
+        padded = parts[1] + "=" * (-len(parts[1]) % 4)
+        try:
+            claims = json.loads(base64.urlsafe_b64decode(padded))
+            return datetime.fromtimestamp(int(claims["exp"]), tz=UTC)
+        except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
+            return None
+
+    def __repr__(self) -> str:
+        return "<LongLivedToken>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("an access token is not to be stored or sent")
+
+
+def expires_at() -> datetime | None:
+    """When the configured token ends, ``None`` where it does not say or cannot be one."""
+    try:
+        return LongLivedToken(conf.current().access_token).expires_at()
+    except ValueError:
+        return None
+
+
+def expiry_warning(now: datetime) -> str | None:
+    """A sentence for operators when the configured token has ended or ends within
+    :data:`WARN_AHEAD`; ``None`` while there is nothing to do."""
+    end = expires_at()
+    if end is None or end - now > WARN_AHEAD:
+        return None
+    values = {"date": f"{end:%d.%m.%Y}", "days": (end - now).days}
+    if end <= now:
+        return _("The amoCRM access token ended on %(date)s: issue a new one.") % values
+    return (
+        _("The amoCRM access token ends on %(date)s, in %(days)d days: issue a new one.") % values
+    )

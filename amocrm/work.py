@@ -1,0 +1,81 @@
+"""One delivery at work on one person: what every step needs, and the guard before each call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from amocrm import conf, ledger
+from amocrm.account import AccountShape, shape
+from amocrm.client import Client
+from amocrm.contract import Action, LeadRequest, Progress
+from amocrm.errors import ClaimLost
+from amocrm.ledger import PersonState
+from amocrm.locks.guard import HeldLock, hold
+
+
+class StartOver(Exception):
+    """What we knew of the person is no longer so: begin with the first step again."""
+
+
+@dataclass
+class Work:
+    """``person`` is always the state that our last look or write left behind.
+
+    ``crm`` calls :meth:`checkpoint` before every request; ``bare_crm`` does not, and is only
+    for undoing what is surely our own.
+    """
+
+    request: LeadRequest
+    progress: Progress
+    settings: conf.AmoSettings
+    person: PersonState
+    lock: HeldLock
+    bare_crm: Client
+    action: Action | None = None
+
+    @property
+    def crm(self) -> Client:
+        """The client that asks for permission before every request."""
+        return self.bare_crm.guarded_by(self.checkpoint)
+
+    def checkpoint(self) -> None:
+        """Go on only while the lock, the person and the delivery are ours.
+
+        Raises :class:`~amocrm.errors.LockLost`, :class:`~amocrm.errors.LockUnavailable` or
+        :class:`~amocrm.errors.ClaimLost`; nothing may be written after that.
+        """
+        self.lock.extend()
+        if ledger.version_of(self.person.id) != self.person.version:
+            raise ClaimLost("the person changed meanwhile", lock_name=self.person.lock_name)
+        self.progress.heartbeat()
+
+    def shape(self, *, fresh: bool = False) -> AccountShape:
+        """The account's pipeline, stages and fields."""
+        return shape(self.crm, self.settings, fresh=fresh)
+
+    def shape_unguarded(self) -> AccountShape:
+        """The same for undoing what is surely ours, when the lock may be gone."""
+        return shape(self.bare_crm, self.settings)
+
+
+@contextmanager
+def work_on(
+    person: PersonState,
+    *,
+    request: LeadRequest,
+    progress: Progress,
+    settings: conf.AmoSettings,
+    crm: Client,
+) -> Iterator[Work]:
+    """Hold the person's lock and read the person again under it.
+
+    Raises what :func:`amocrm.locks.guard.hold` raises, and :class:`StartOver` when the person
+    was united into somebody else while we waited.
+    """
+    with hold(person.lock_name, reference=request.reference) as lock:
+        now = ledger.read(person.id)
+        if now.id != person.id:
+            raise StartOver
+        yield Work(request, progress, settings, now, lock, crm)
