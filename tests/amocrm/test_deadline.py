@@ -1,0 +1,278 @@
+"""The limit to a whole HTTP call, against servers that misbehave below HTTP."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+import requests
+
+from amocrm import deadline
+from amocrm.deadline import DeadlineAdapter, limited_to
+from tests.amocrm.raw_server import CERTIFICATE, answer, read_request, serving
+from tests.servers import free_port
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as made:
+        made.trust_env = False
+        made.verify = str(CERTIFICATE)
+        made.mount("http://", DeadlineAdapter())
+        made.mount("https://", DeadlineAdapter())
+        yield made
+
+
+def call(session: requests.Session, url: str, seconds: float) -> tuple[deadline.Call, str]:
+    """One GET, and what it ended with: the text, or the kind of error."""
+    with limited_to(seconds) as made:
+        try:
+            return made, session.get(url, timeout=(5, 5)).text
+        except (requests.RequestException, OSError) as error:
+            return made, type(error).__name__
+
+
+def trickle(text: bytes, every: float) -> Callable[[socket.socket], None]:
+    def handler(connection: socket.socket) -> None:
+        read_request(connection)
+        for byte in text:
+            connection.sendall(bytes([byte]))
+            time.sleep(every)
+
+    return handler
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_headers_that_trickle_are_cut_off(session: requests.Session, tls: bool) -> None:
+    with serving(trickle(answer(b"{}"), 0.1), tls=tls) as url:
+        started = time.monotonic()
+        made, ended = call(session, url, 0.5)
+    assert time.monotonic() - started < 2
+    assert ended == "ConnectionError"
+    assert made.is_connected
+    assert made.is_over
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_body_that_trickles_is_cut_off(session: requests.Session, tls: bool) -> None:
+    def handler(connection: socket.socket) -> None:
+        read_request(connection)
+        whole = answer(b'{"a": "' + b"x" * 100 + b'"}')
+        connection.sendall(whole[:-100])
+        for byte in whole[-100:]:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.1)
+
+    with serving(handler, tls=tls) as url:
+        started = time.monotonic()
+        made, ended = call(session, url, 0.5)
+    assert time.monotonic() - started < 2
+    assert ended in ("ConnectionError", "ChunkedEncodingError")
+    assert made.is_over
+
+
+def test_a_body_without_a_length_that_was_cut_off_is_not_taken_for_whole(
+    session: requests.Session,
+) -> None:
+    def handler(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n{}")
+        time.sleep(3)
+
+    with serving(handler) as url:
+        made, _ = call(session, url, 0.3)
+    assert made.is_over
+
+
+def test_a_handshake_that_never_ends_is_cut_off_and_nothing_was_sent(
+    session: requests.Session,
+) -> None:
+    def handler(connection: socket.socket) -> None:
+        for _ in range(40):
+            # One record that says it is long, a byte at a time.
+            connection.sendall(b"\x16")
+            time.sleep(0.1)
+
+    with serving(handler) as url:
+        started = time.monotonic()
+        made, ended = call(session, url.replace("http", "https"), 0.5)
+    assert time.monotonic() - started < 2
+    assert ended in ("SSLError", "ConnectionError")
+    assert not made.is_connected
+
+
+def test_a_failed_handshake_has_sent_nothing(session: requests.Session) -> None:
+    with serving(lambda connection: connection.sendall(b"HTTP/1.0 400 Bad\r\n\r\n")) as url:
+        made, ended = call(session, url.replace("http", "https"), 2)
+    assert ended == "SSLError"
+    assert not made.is_connected
+
+
+def test_a_certificate_that_nobody_signed_has_sent_nothing(session: requests.Session) -> None:
+    session.verify = True
+    with serving(lambda connection: None, tls=True) as url:
+        made, ended = call(session, url, 2)
+    assert ended == "SSLError"
+    assert not made.is_connected
+
+
+def test_a_refused_connection_has_sent_nothing(session: requests.Session) -> None:
+    made, ended = call(session, f"http://127.0.0.1:{free_port()}", 2)
+    assert ended == "ConnectionError"
+    assert not made.is_connected
+
+
+def test_a_name_that_nobody_knows_has_sent_nothing(session: requests.Session) -> None:
+    made, ended = call(session, "http://no-such-host.invalid", 10)
+    assert ended == "ConnectionError"
+    assert not made.is_connected
+
+
+def test_a_connection_reset_after_the_request_may_have_sent_it(session: requests.Session) -> None:
+    with serving(lambda connection: void(read_request(connection))) as url:
+        made, ended = call(session, url, 2)
+    assert ended == "ConnectionError"
+    assert made.is_connected
+    assert not made.is_over
+
+
+def void(_: object) -> None:
+    return None
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_time_of_one_call_does_not_cut_off_the_next_on_the_same_connection(
+    session: requests.Session, tls: bool
+) -> None:
+    connections = []
+
+    def handler(connection: socket.socket) -> None:
+        connections.append(connection)
+        while read_request(connection):
+            if len(requests_seen) == 1:
+                time.sleep(0.6)  # the first call's time is over by then
+            requests_seen.append(1)
+            connection.sendall(answer(b"{}"))
+
+    requests_seen: list[int] = []
+    with serving(handler, tls=tls) as url:
+        first, first_ended = call(session, url, 0.4)
+        second, second_ended = call(session, url, 5)
+    assert (first_ended, second_ended) == ("{}", "{}")
+    assert len(connections) == 1
+    assert second.is_connected
+    assert not first.is_over
+    assert not second.is_over
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_kept_alive_connection_is_limited_too(session: requests.Session, tls: bool) -> None:
+    def handler(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(answer(b"{}"))
+        read_request(connection)
+        time.sleep(3)
+
+    with serving(handler, tls=tls) as url:
+        call(session, url, 5)
+        started = time.monotonic()
+        made, ended = call(session, url, 0.4)
+    assert time.monotonic() - started < 2
+    assert ended == "ConnectionError"
+    assert made.is_connected
+    assert made.is_over
+
+
+def test_the_next_of_several_addresses_is_tried(
+    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(lambda connection: void(connection.sendall(answer(b"{}")))) as url:
+        port = int(url.rpartition(":")[2])
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))
+            for host in ("127.0.0.2", "127.0.0.3", "127.0.0.1")
+        ]
+        real = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, *rest, **more: found if host == "many" else real(host, *rest, **more),
+        )
+        made, ended = call(session, f"http://many:{port}", 3)
+    assert ended == "{}"
+    assert made.is_connected
+
+
+def test_addresses_that_do_not_answer_share_the_time(
+    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A listener whose queue is full: further connections are neither taken nor refused.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        waiting = []
+        for _ in range(3):
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+            waiting.append(one)
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", full.getsockname())] * 4
+        real = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, *rest, **more: found if host == "many" else real(host, *rest, **more),
+        )
+        started = time.monotonic()
+        made, ended = call(session, f"http://many:{full.getsockname()[1]}", 1)
+        took = time.monotonic() - started
+        for one in waiting:
+            one.close()
+    assert ended in ("ConnectTimeout", "ConnectionError")
+    assert took < 1.5
+    assert not made.is_connected
+
+
+def test_threads_have_a_limit_each(session: requests.Session) -> None:
+    """One slow call among many quick ones is the only one that is cut off."""
+    ended: dict[int, str] = {}
+
+    def handler(connection: socket.socket) -> None:
+        while (received := read_request(connection)) != b"":
+            if b"/slow" in received:
+                time.sleep(2)
+            connection.sendall(answer(b"{}"))
+
+    def run(number: int, url: str) -> None:
+        with requests.Session() as own:
+            own.mount("http://", DeadlineAdapter())
+            for _ in range(20):
+                _, ended[number] = call(own, f"{url}/{'slow' if number == 0 else 'quick'}", 0.5)
+                if ended[number] != "{}":
+                    return
+
+    with serving(handler) as url:
+        threads = [threading.Thread(target=run, args=(number, url)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert ended[0] == "ConnectionError"
+    assert [ended[number] for number in range(1, 8)] == ["{}"] * 7
+
+
+def test_nothing_is_left_open_after_many_calls(session: requests.Session) -> None:
+    def handler(connection: socket.socket) -> None:
+        while read_request(connection):
+            connection.sendall(answer(b"{}"))
+
+    with serving(handler) as url:
+        call(session, url, 5)
+        before = psutil.Process().num_fds(), threading.active_count()
+        for _ in range(50):
+            assert call(session, url, 5)[1] == "{}"
+        time.sleep(0.1)
+        assert psutil.Process().num_fds() <= before[0]
+        assert threading.active_count() <= before[1]

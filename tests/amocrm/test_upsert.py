@@ -1,0 +1,373 @@
+"""Submissions against the real sandbox, and what people do to the CRM in between."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from amocrm import ledger
+from amocrm.errors import ComeBack, NobodyToIdentify, OutcomeUnknown, StillSettling
+from amocrm.events import totals
+from amocrm.identity import identities
+from amocrm.models import DuplicateLead, Identity, Person
+from amocrm.sandbox.server import RunningSandbox
+from amocrm.upsert import upsert_lead
+from tests.amocrm.deliveries import EMAIL, PHONE, Remembered, request_of
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+
+OTHER_PHONE = "+77012223344"
+OTHER_EMAIL = "anna@mail.example"
+FIRST_STAGE, PROFTEST, KASPI = 32392159, 32392165, 32392171
+
+
+def delivered(email: str = EMAIL, phone: str = PHONE, **changes: Any) -> Any:
+    """The result of one submission, come back to as often as it asks within reason."""
+    request, progress = request_of(email, phone, **changes), Remembered()
+    for _ in range(5):
+        try:
+            return upsert_lead(request, progress)
+        except ComeBack:
+            continue
+    return upsert_lead(request, progress)
+
+
+def active_leads(sandbox: RunningSandbox) -> list[dict[str, Any]]:
+    return [lead for lead in sandbox.control.state()["leads"] if lead["is_active"]]
+
+
+# Creating and updating -----------------------------------------------------------------------
+
+
+def test_a_new_person_gets_one_lead_with_a_contact_and_a_note(sandbox: RunningSandbox) -> None:
+    progress = Remembered()
+    request = request_of()
+
+    result = upsert_lead(request, progress)
+
+    assert result.action == "created"
+    assert (progress.lead_id, progress.action) == (result.lead_id, "created")
+    state = sandbox.control.state()
+    (lead,), (contact,), (note,) = state["leads"], state["contacts"], state["notes"]
+    assert (lead["status_id"], lead["tags"]) == (PROFTEST, ["профтест"])
+    assert lead["fields"] == {"UTM_SOURCE": "instagram"}
+    assert (contact["emails"], contact["phones"]) == ([EMAIL], [PHONE])
+    assert request.reference in note["text"]
+    person = Person.objects.get()
+    assert person.lock_name == "amocrm:lead:test@onai.academy:77771112233"
+    assert person.lead_id == result.lead_id
+    assert person.creating_since is None
+    assert Identity.objects.count() == 3
+
+
+def test_the_same_person_in_another_spelling_updates_the_lead(sandbox: RunningSandbox) -> None:
+    first = delivered()
+
+    second = delivered(" TEST@Onai.Academy", "8 (777) 111-22-33")
+
+    assert (second.lead_id, second.action) == (first.lead_id, "updated")
+    state = sandbox.control.state()
+    assert len(state["leads"]) == len(state["contacts"]) == 1
+    assert len(state["notes"]) == 2
+
+
+def test_a_lead_that_the_search_does_not_show_yet_is_known_all_the_same(
+    sandbox: RunningSandbox,
+) -> None:
+    sandbox.control.config(index_lag=3600)
+    first = delivered()
+
+    assert delivered().lead_id == first.lead_id
+    assert len(active_leads(sandbox)) == 1
+
+
+def test_a_lead_made_before_this_service_is_updated(sandbox: RunningSandbox) -> None:
+    planted = sandbox.control.seed(
+        contacts=[{"name": "Анна", "emails": ["Test@Onai.Academy"], "phones": []}],
+        leads=[{"contact": 0, "status_id": FIRST_STAGE}],
+    )
+
+    result = delivered()
+
+    assert (result.lead_id, result.action) == (planted["leads"][0], "updated")
+    (contact,) = sandbox.control.state()["contacts"]
+    assert contact["phones"] == [PHONE]
+
+
+def test_a_contact_without_an_active_lead_gets_the_new_one(sandbox: RunningSandbox) -> None:
+    planted = sandbox.control.seed(
+        contacts=[{"name": "Анна", "emails": [], "phones": ["8 777 111 22 33"]}],
+        leads=[{"contact": 0, "status_id": 143}],
+    )
+
+    result = delivered()
+
+    assert result.action == "created"
+    (lead,) = active_leads(sandbox)
+    assert lead["contact_ids"] == planted["contacts"]
+    (contact,) = sandbox.control.state()["contacts"]
+    assert contact["emails"] == [EMAIL]
+    assert contact["phones"] == ["8 777 111 22 33"]
+
+
+def test_strangers_whom_the_search_returns_stay_what_they_were(sandbox: RunningSandbox) -> None:
+    sandbox.control.seed(
+        contacts=[
+            {"name": "Чужой", "emails": ["test@onai.academy.example"], "phones": []},
+            {"name": "Чужая", "emails": ["test@other.example"], "phones": ["+7 999 111-22-33"]},
+            {"name": "test@onai.academy", "emails": [], "phones": ["+1 777 111 2233"]},
+        ],
+        leads=[{"contact": place, "status_id": FIRST_STAGE} for place in range(3)],
+    )
+    before = sandbox.control.state()
+
+    delivered()
+
+    after = sandbox.control.state()
+    strangers = {one["id"] for one in before["contacts"]}
+    assert [one for one in after["contacts"] if one["id"] in strangers] == before["contacts"]
+    theirs = {one["id"] for one in before["leads"]}
+    assert [one for one in after["leads"] if one["id"] in theirs] == before["leads"]
+    assert len(after["leads"]) == 4
+
+
+def test_nobody_to_identify_is_for_a_person_to_look_at(
+    sandbox: RunningSandbox, settings: Any
+) -> None:
+    settings.IGNORED_IDENTITIES = (EMAIL, "8 777 111 22 33")
+
+    with pytest.raises(NobodyToIdentify):
+        upsert_lead(request_of(), Remembered())
+
+    assert sandbox.control.state()["leads"] == []
+    assert not Person.objects.exists()
+
+
+# One person, however named -------------------------------------------------------------------
+
+
+def test_what_a_contact_carries_beyond_the_search_names_the_person_too(
+    sandbox: RunningSandbox,
+) -> None:
+    sandbox.control.seed(
+        contacts=[{"name": "Анна", "emails": [EMAIL], "phones": [OTHER_PHONE]}],
+        leads=[{"contact": 0, "status_id": FIRST_STAGE}],
+    )
+    first = delivered(EMAIL, "")
+
+    assert delivered("", OTHER_PHONE).lead_id == first.lead_id
+    assert len(active_leads(sandbox)) == 1
+
+
+@pytest.mark.parametrize("newer", [0, 1], ids=["the first is newer", "the second is newer"])
+def test_of_two_contacts_of_one_person_the_most_recently_updated_lead_stays(
+    sandbox: RunningSandbox, newer: int
+) -> None:
+    planted = sandbox.control.seed(
+        contacts=[
+            {"name": "Анна", "emails": [EMAIL], "phones": []},
+            {"name": "Анна", "emails": [], "phones": [PHONE]},
+        ],
+        leads=[
+            {"contact": 0, "status_id": FIRST_STAGE, "updated_at": 1700000000 + 10 * (newer == 0)},
+            {"contact": 1, "status_id": FIRST_STAGE, "updated_at": 1700000000 + 10 * (newer == 1)},
+        ],
+    )
+
+    result = delivered()
+
+    assert result.lead_id == planted["leads"][newer]
+    other = planted["leads"][1 - newer]
+    assert DuplicateLead.objects.get().lead_id == other
+    (note,) = [one for one in sandbox.control.state()["notes"] if "другие" in one["text"]]
+    assert str(other) in note["text"]
+    assert totals()["two_contacts"] >= 1
+    assert totals()["duplicate_found"] == 1
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["e-mail first", "phone first"])
+def test_two_who_turn_out_to_be_one_keep_one_recorded_lead_and_show_the_other(
+    sandbox: RunningSandbox, order: tuple[int, int]
+) -> None:
+    named = [(EMAIL, ""), ("", PHONE)]
+    leads = [delivered(*named[place]).lead_id for place in order]
+
+    result = delivered(EMAIL, PHONE)
+
+    assert result.lead_id in leads
+    assert Person.objects.filter(united_into=None).count() == 1
+    shown = DuplicateLead.objects.get(state=DuplicateLead.State.ACTIVE)
+    assert {shown.lead_id, result.lead_id} == set(leads)
+    assert Person.objects.get(united_into=None).lead_id == result.lead_id
+
+
+def test_a_ledger_filled_by_the_sandbox_does_not_speak_about_another_account(
+    sandbox: RunningSandbox, settings: Any
+) -> None:
+    named = identities(emails=[EMAIL], phones=[PHONE], region="KZ")
+    elsewhere = ledger.record(ledger.name("another.amocrm.ru", named), 999999)
+
+    result = delivered()
+
+    assert result.action == "created"
+    assert ledger.read(elsewhere.id) == elsewhere
+
+
+# What managers do in between -----------------------------------------------------------------
+
+
+def test_a_closed_lead_is_followed_by_a_new_one(sandbox: RunningSandbox) -> None:
+    first = delivered()
+    sandbox.control.act("close_lead", lead_id=first.lead_id)
+
+    second = delivered()
+
+    assert second.action == "created"
+    assert second.lead_id != first.lead_id
+    assert len(active_leads(sandbox)) == 1
+
+
+def test_a_lead_deleted_as_a_flag_is_followed_by_a_new_one(sandbox: RunningSandbox) -> None:
+    first = delivered()
+    sandbox.control.act("delete_lead", lead_id=first.lead_id)
+
+    assert delivered().action == "created"
+    assert len(active_leads(sandbox)) == 1
+
+
+def test_a_lead_that_answers_204_is_waited_for_before_it_is_given_up(
+    sandbox: RunningSandbox,
+) -> None:
+    first = delivered()
+    sandbox.control.config(deleted_leads="empty")
+    sandbox.control.act("delete_lead", lead_id=first.lead_id)
+
+    with pytest.raises(StillSettling):
+        upsert_lead(request_of(), Remembered())
+    assert active_leads(sandbox) == []
+
+    with time_machine.travel(timezone.now() + timedelta(seconds=301)):
+        assert delivered().action == "created"
+    assert len(active_leads(sandbox)) == 1
+
+
+def test_a_lead_given_to_somebody_else_is_theirs(sandbox: RunningSandbox) -> None:
+    first = delivered()
+    planted = sandbox.control.seed(
+        contacts=[{"name": "Борис", "emails": ["boris@x.kz"], "phones": []}]
+    )
+    sandbox.control.act("reassign_lead", lead_id=first.lead_id, contact_id=planted["contacts"][0])
+
+    second = delivered()
+
+    assert second.action == "created"
+    assert second.lead_id != first.lead_id
+
+
+def test_a_contact_merged_away_takes_the_person_along(sandbox: RunningSandbox) -> None:
+    first = delivered()
+    (contact,) = sandbox.control.state()["contacts"]
+    (kept,) = sandbox.control.seed(contacts=[{"name": "Анна", "emails": [EMAIL], "phones": []}])[
+        "contacts"
+    ]
+    sandbox.control.act("merge_contacts", **{"into": kept, "from": contact["id"]})
+
+    second = delivered()
+
+    assert (second.lead_id, second.action) == (first.lead_id, "updated")
+    assert Identity.objects.filter(kind="contact", value=str(kept)).exists()
+
+
+def test_a_lead_moved_on_by_a_manager_is_not_moved_back(sandbox: RunningSandbox) -> None:
+    first = delivered()
+    sandbox.control.act("move_lead", lead_id=first.lead_id, status_id=KASPI)
+
+    delivered(tags=("профтест", "второй"), utm={"utm_source": "google", "utm_medium": "cpc"})
+
+    (lead,) = active_leads(sandbox)
+    assert lead["status_id"] == KASPI
+    assert lead["tags"] == ["профтест", "второй"]
+    assert lead["fields"] == {"UTM_SOURCE": "instagram", "UTM_MEDIUM": "cpc"}
+
+
+# Lost answers ----------------------------------------------------------------------------------
+
+
+def test_a_lead_whose_answer_was_lost_is_adopted(sandbox: RunningSandbox) -> None:
+    sandbox.control.config(index_lag=3600)
+    sandbox.control.fault("lose_answer", method="POST", path="/api/v4/leads/complex")
+    request, progress = request_of(), Remembered()
+
+    with pytest.raises(OutcomeUnknown):
+        upsert_lead(request, progress)
+    assert Person.objects.get().creating_since is not None
+
+    result = upsert_lead(request, progress)
+
+    (lead,) = active_leads(sandbox)
+    assert (result.lead_id, result.action) == (lead["id"], "created")
+    assert totals()["adopted"] == 1
+
+
+def test_a_post_that_was_never_carried_out_is_made_again_only_after_settling(
+    sandbox: RunningSandbox,
+) -> None:
+    sandbox.control.fault("reset", method="POST", path="/api/v4/leads/complex")
+    request, progress = request_of(), Remembered()
+    with pytest.raises(OutcomeUnknown):
+        upsert_lead(request, progress)
+
+    with pytest.raises(StillSettling):
+        upsert_lead(request, progress)
+    assert active_leads(sandbox) == []
+
+    with time_machine.travel(timezone.now() + timedelta(seconds=301)):
+        assert upsert_lead(request, progress).action == "created"
+    assert len(active_leads(sandbox)) == 1
+    assert totals()["released"] == 1
+
+
+def test_a_note_whose_answer_was_lost_is_not_written_twice(sandbox: RunningSandbox) -> None:
+    sandbox.control.fault("lose_answer", method="POST", path=r"/api/v4/leads/\d+/notes")
+    request, progress = request_of(), Remembered()
+    with pytest.raises(OutcomeUnknown):
+        upsert_lead(request, progress)
+
+    with pytest.raises(StillSettling):
+        upsert_lead(request, progress)
+    with time_machine.travel(timezone.now() + timedelta(seconds=301)):
+        result = upsert_lead(request, progress)
+
+    assert result.action == "created"
+    assert len(sandbox.control.state()["notes"]) == 1
+
+
+def test_the_crm_merging_by_itself_counts_as_an_update(sandbox: RunningSandbox) -> None:
+    planted = sandbox.control.seed(
+        contacts=[{"name": "Анна", "emails": [EMAIL], "phones": [PHONE], "indexed": False}],
+        leads=[{"contact": 0, "status_id": FIRST_STAGE}],
+    )
+    sandbox.control.config(index_lag=3600, duplicate_control=True)
+
+    result = delivered()
+
+    assert (result.lead_id, result.action) == (planted["leads"][0], "updated")
+    assert Identity.objects.filter(kind="contact", value=str(planted["contacts"][0])).exists()
+
+
+# Without Redis -----------------------------------------------------------------------------------
+
+
+def test_the_claim_alone_keeps_the_promise_without_redis(
+    sandbox: RunningSandbox, settings: Any
+) -> None:
+    settings.REDIS_ENABLED = False
+
+    first, second = delivered(), delivered()
+
+    assert first.lead_id == second.lead_id
+    assert len(active_leads(sandbox)) == 1
