@@ -1,0 +1,1 @@
+"""Intake of landing-form submissions and their delivery."""

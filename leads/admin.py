@@ -1,0 +1,153 @@
+"""Submissions for operators: what came, where it stands, every try, and "Deliver again"."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from leads import bell, conf
+from leads.models import DeliveryAttempt, Submission
+
+if TYPE_CHECKING:
+    _SubmissionAdmin = admin.ModelAdmin[Submission]
+    _AttemptInline = admin.TabularInline[DeliveryAttempt, Submission]
+else:
+    _SubmissionAdmin = admin.ModelAdmin
+    _AttemptInline = admin.TabularInline
+
+
+_RECEIVED = ("id", "form", "created_at")
+_PERSON = ("name", "email", "phone")
+_SENT = ("source", "campaign_slug", "payment_method", "answers", "utm", "metadata")
+_DELIVERY = (
+    "status",
+    "attempts",
+    "next_attempt_at",
+    "reason",
+    "waiting_for",
+    "waiting_since",
+    "claim_token",
+    "claimed_until",
+    "crm_lead",
+    "action",
+    "delivered_at",
+)
+
+
+class DeliveryAttemptInline(_AttemptInline):
+    """Every try, oldest first. Only to be read."""
+
+    model = DeliveryAttempt
+    fields = ("started_at", "duration_ms", "outcome", "http_status", "request_id", "error")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tries are made, not entered."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What happened, happened."""
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """They are a part of the submission: who may see that may see them."""
+        return request.user.has_perm("leads.view_submission") or request.user.has_perm(
+            "leads.change_submission"
+        )
+
+
+@admin.register(Submission)
+class SubmissionAdmin(_SubmissionAdmin):
+    """Nothing is entered, edited or deleted here: the row is what somebody sent us."""
+
+    list_display = (
+        "created_at",
+        "form",
+        "name",
+        "email",
+        "phone",
+        "status",
+        "attempts",
+        "next_attempt_at",
+        "waiting_for",
+        "crm_lead",
+    )
+    list_display_links = ("created_at", "name")
+    list_filter = ("status", "form", "action", "payment_method", "created_at")
+    search_fields = ("=id", "name", "email", "phone", "waiting_for", "=lead_id", "campaign_slug")
+    date_hierarchy = "created_at"
+    list_per_page = 50
+    show_full_result_count = False
+    actions = ("deliver_again",)
+    inlines = (DeliveryAttemptInline,)
+    fieldsets = (
+        (None, {"fields": _RECEIVED}),
+        (_("Person"), {"fields": _PERSON}),
+        (_("What was sent"), {"fields": _SENT}),
+        (_("Delivery"), {"fields": _DELIVERY}),
+    )
+    readonly_fields = (*_RECEIVED, *_PERSON, *_SENT, *_DELIVERY)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Submissions come from landing pages."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Submissions are kept for good."""
+        return False
+
+    @admin.display(description=_("lead"), ordering="lead_id")
+    def crm_lead(self, submission: Submission) -> str | SafeString:
+        """A link to the lead in the CRM."""
+        if submission.lead_id is None:
+            return "—"
+        return format_html(
+            '<a href="{}/leads/detail/{}" target="_blank" rel="noopener noreferrer">{}</a>',
+            conf.current().crm_url,
+            submission.lead_id,
+            submission.lead_id,
+        )
+
+    @admin.action(description=_("Deliver again"), permissions=("change",))
+    def deliver_again(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
+        """Give failed submissions a fresh schedule, from now on."""
+        again = []
+        with transaction.atomic():
+            for submission in queryset.order_by("pk"):
+                if _revive(submission):
+                    self.log_change(request, submission, _("Deliver again"))
+                    again.append(submission.pk)
+            transaction.on_commit(partial(bell.ring, again), robust=True)
+        if again:
+            text = ngettext(
+                "%(count)d submission will be delivered again.",
+                "%(count)d submissions will be delivered again.",
+                len(again),
+            )
+            self.message_user(request, text % {"count": len(again)}, messages.SUCCESS)
+        else:
+            text = str(_("Only failed submissions can be delivered again: none was selected."))
+            self.message_user(request, text, messages.WARNING)
+
+
+def _revive(submission: Submission) -> bool:
+    return bool(
+        Submission.objects.filter(pk=submission.pk, status=Submission.Status.FAILED).update(
+            status=Submission.Status.ACCEPTED,
+            attempts=0,
+            next_attempt_at=timezone.now(),
+            rung_at=None,
+        )
+    )

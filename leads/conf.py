@@ -1,0 +1,43 @@
+"""The settings of this app, read in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+
+
+@dataclass(frozen=True)
+class LeadsSettings:
+    """What the app needs to know of its surroundings."""
+
+    phone_region: str
+    throttle: str
+    trusted_proxies: int
+    redis_enabled: bool
+    bell_options: dict[str, Any]
+    claim_for: timedelta
+    crm_url: str
+    stages: dict[str, int | None]
+
+
+def current() -> LeadsSettings:
+    """The settings as they are now (tests override them)."""
+    return LeadsSettings(
+        phone_region=settings.PHONE_REGION,
+        throttle=settings.LANDING_THROTTLE,
+        trusted_proxies=settings.TRUSTED_PROXIES,
+        redis_enabled=settings.REDIS_ENABLED,
+        bell_options=settings.BELL_TRANSPORT_OPTIONS,
+        claim_for=timedelta(seconds=2 * settings.LOCK_TTL),
+        crm_url=settings.AMOCRM_BASE_URL.rstrip("/"),
+        stages={
+            "proftest": settings.AMOCRM_STATUS_PROFTEST,
+            "express": settings.AMOCRM_STATUS_EXPRESSCOURSE,
+            "kaspi": settings.AMOCRM_STATUS_KASPI,
+            "card": settings.AMOCRM_STATUS_CARD,
+            "manager": settings.AMOCRM_STATUS_MANAGER,
+        },
+    )

@@ -1,0 +1,72 @@
+"""Errors of the JSON API, all in one form: ``{"success": false, "error": …, "fields": …}``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext_lazy as _
+from rest_framework import status
+from rest_framework.exceptions import APIException, Throttled, ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as default_handler
+
+logger = logging.getLogger(__name__)
+
+
+class IdempotencyKeyReused(APIException):
+    """422: the key belongs to a submission with another body."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = _("This Idempotency-Key was already used with another body.")
+    default_code = "idempotency_key_reused"
+
+
+class TooManyRequests(Throttled):
+    """429: ``wait`` seconds from now is soon enough."""
+
+    def __init__(self, wait: float) -> None:
+        message = _("Too many requests. Try again in %(seconds)d s.") % {"seconds": wait}
+        super().__init__(detail=message)
+        self.wait = wait  # becomes Retry-After
+
+
+class Unavailable(APIException):
+    """503: the database does not answer."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = _("The service is temporarily unavailable. Try again in a minute.")
+    default_code = "unavailable"
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer for ``exc``; ``None`` where it is nobody's but a bug's."""
+    if isinstance(exc, OperationalError | InterfaceError):
+        logger.error("The database does not answer: %s", exc, exc_info=exc)
+        exc = Unavailable()
+    response = default_handler(exc, context)
+    if response is None:
+        return None
+    details = response.data
+    if isinstance(details, dict) and set(details) == {"detail"}:
+        details = details["detail"]
+    body: dict[str, Any] = {"success": False, "error": next(_messages(details), "")}
+    if isinstance(exc, ValidationError) and isinstance(details, dict):
+        body["fields"] = {field: list(_messages(inner)) for field, inner in details.items()}
+    response.data = body
+    if response.status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
+        response["Retry-After"] = "60"
+    return response
+
+
+def _messages(details: Any) -> Iterator[str]:
+    if isinstance(details, dict):
+        for inner in details.values():
+            yield from _messages(inner)
+    elif isinstance(details, list | tuple):
+        for inner in details:
+            yield from _messages(inner)
+    else:
+        yield str(details)

@@ -1,0 +1,108 @@
+"""The queue of record: submissions and every try to deliver them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Submission(models.Model):
+    """One accepted form. Committed before its 202, kept for good."""
+
+    class Form(models.TextChoices):
+        PROFTEST = "proftest", _("proftest")
+        EXPRESS = "express", _("express course")
+
+    class Status(models.TextChoices):
+        ACCEPTED = "accepted", _("accepted")
+        DELIVERED = "delivered", _("delivered")
+        FAILED = "failed", _("failed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    form = models.CharField(_("form"), max_length=8, choices=Form.choices)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+
+    # What was sent, as it was sent.
+    name = models.CharField(_("name"), max_length=255)
+    email = models.CharField(_("e-mail"), max_length=320, blank=True)
+    phone = models.CharField(_("phone"), max_length=64, blank=True)
+    source = models.CharField(_("source"), max_length=255, blank=True)
+    campaign_slug = models.CharField(_("campaign"), max_length=255, blank=True)
+    payment_method = models.CharField(_("payment method"), max_length=16, blank=True)
+    answers = models.JSONField(_("answers"), default=dict, blank=True)
+    utm = models.JSONField(_("UTM"), default=dict, blank=True)
+    metadata = models.JSONField(_("metadata"), default=dict, blank=True)
+
+    # Idempotency, as the landing asked for it. No key is NULL: those never collide.
+    idempotency_key = models.CharField(  # noqa: DJ001
+        max_length=255, null=True, blank=True, editable=False
+    )
+    body_digest = models.CharField(max_length=64, blank=True, editable=False)
+
+    # Where its delivery stands.
+    status = models.CharField(
+        _("status"), max_length=9, choices=Status.choices, default=Status.ACCEPTED
+    )
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    next_attempt_at = models.DateTimeField(_("next attempt at"), default=timezone.now)
+    rung_at = models.DateTimeField(null=True, blank=True, editable=False)
+    claimed_until = models.DateTimeField(_("claimed until"), null=True, blank=True)
+    claim_token = models.CharField(_("claimed by"), max_length=128, blank=True)
+    waiting_for = models.CharField(_("waiting for lock"), max_length=512, blank=True)
+    waiting_since = models.DateTimeField(_("waiting since"), null=True, blank=True)
+    reason = models.TextField(_("why it is not delivered yet"), blank=True)
+    lead_id = models.BigIntegerField(_("lead"), null=True, blank=True)
+    action = models.CharField(_("action"), max_length=7, blank=True)
+    note_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("submission")
+        verbose_name_plural = _("submissions")
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("form", "idempotency_key"), name="one_submission_a_key"
+            ),
+        )
+        indexes = (
+            models.Index(fields=("status", "next_attempt_at")),
+            models.Index(fields=("waiting_for",)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_form_display()} {self.id}"
+
+
+class DeliveryAttempt(models.Model):
+    """One try to deliver a submission, whatever came of it."""
+
+    class Outcome(models.TextChoices):
+        DELIVERED = "delivered", _("delivered")
+        COME_BACK = "come_back", _("come back")
+        RETRY = "retry", _("retry")
+        UNKNOWN = "unknown", _("outcome unknown")
+        PAUSED = "paused", _("account paused")
+        REFUSED = "refused", _("refused")
+        CRASHED = "crashed", _("crashed")
+
+    submission = models.ForeignKey(
+        Submission, on_delete=models.CASCADE, related_name="tries", verbose_name=_("submission")
+    )
+    started_at = models.DateTimeField(_("started at"))
+    duration_ms = models.PositiveIntegerField(_("duration, ms"))
+    outcome = models.CharField(_("outcome"), max_length=9, choices=Outcome.choices)
+    http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
+    request_id = models.CharField(_("amoCRM request id"), max_length=128, blank=True)
+    error = models.TextField(_("error"), blank=True)
+
+    class Meta:
+        verbose_name = _("delivery attempt")
+        verbose_name_plural = _("delivery attempts")
+        ordering = ("started_at",)
+
+    def __str__(self) -> str:
+        return f"{self.started_at:%Y-%m-%d %H:%M:%S} {self.outcome}"

@@ -1,0 +1,51 @@
+"""JSON bodies of a bounded size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any, NoReturn
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import status
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import BaseParser
+
+#: In bytes.
+MAX_BODY = 64 * 1024
+
+
+class BodyTooBig(APIException):
+    """413: the body is bigger than a form can be."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = _("The request is too big: at most 64 KiB of JSON are accepted.")
+    default_code = "too_big"
+
+
+class BoundedJSONParser(BaseParser):
+    """UTF-8 JSON of at most :data:`MAX_BODY` bytes, without what only Python calls JSON."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The parsed body. Raises :class:`BodyTooBig` before reading it, and ``ParseError``."""
+        announced = parser_context["request"].META.get("CONTENT_LENGTH") if parser_context else ""
+        if str(announced or "0").isdecimal() and int(announced or 0) > MAX_BODY:
+            raise BodyTooBig
+        body = stream.read(MAX_BODY + 1)
+        if len(body) > MAX_BODY:
+            raise BodyTooBig
+        try:
+            return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise ParseError(_("The request is not valid JSON.")) from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)

@@ -1,0 +1,43 @@
+"""What Celery runs. Messages only ring the bell: any of them may be lost, or come twice."""
+
+from __future__ import annotations
+
+import io
+import logging
+from uuid import UUID
+
+from celery import shared_task
+from django.core.management import CommandError, call_command
+
+from leads.delivery import deliver
+from leads.sweep import ring_due
+
+logger = logging.getLogger(__name__)
+
+#: A message older than this many seconds is worthless: the sweep has rung again.
+EXPIRES = 60
+
+
+@shared_task(name="leads.tasks.deliver_submission", ignore_result=True, expires=EXPIRES)
+def deliver_submission(submission_id: str) -> None:
+    """Deliver one submission if it is due and nobody else is at it."""
+    deliver(UUID(submission_id))
+
+
+@shared_task(name="leads.tasks.deliver_due", ignore_result=True, expires=EXPIRES)
+def deliver_due() -> None:
+    """Ring for what is due (it delivers nothing itself)."""
+    ring_due()
+
+
+@shared_task(name="leads.tasks.find_duplicate_leads", ignore_result=True, expires=EXPIRES)
+def find_duplicate_leads() -> None:
+    """Every night: look for people with more than one active lead, and warn of them."""
+    out = io.StringIO()
+    try:
+        call_command("find_duplicate_leads", stdout=out)
+    except (SystemExit, CommandError) as error:
+        if isinstance(error, SystemExit) and not error.code:
+            return
+        last_line = (out.getvalue().strip().splitlines() or [str(error)])[-1]
+        logger.warning("⚠️ People with more than one active lead: %s", last_line)

@@ -1,0 +1,21 @@
+"""Addresses of the landing API and of the demo page. No trailing slashes."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path
+
+from leads import demo, views
+
+app_name = "leads"
+
+urlpatterns = [
+    path("", demo.home, name="home"),
+    path("api/landing/proftest", views.ProftestView.as_view(), name="proftest"),
+    path("api/landing/submit", views.ExpressView.as_view(), name="submit"),
+    path(
+        "api/landing/submissions/<uuid:submission_id>",
+        views.SubmissionStatusView.as_view(),
+        name="submission-status",
+    ),
+    re_path(r"^api/landing/", views.NotFoundView.as_view(), name="not-found"),
+]

@@ -1,0 +1,71 @@
+"""What the tests of this app share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from rest_framework.test import APIClient
+
+from leads.bell import rest
+from leads.models import Submission
+from leads.throttles import LandingThrottle, StatusThrottle
+from tests.leads.forms import EXPRESS, PROFTEST
+
+Create = Callable[..., Submission]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    """No calls counted and no broker left alone because of an earlier test."""
+    LandingThrottle.window.clear()
+    StatusThrottle.window.clear()
+    rest.end()
+    yield
+    rest.end()
+
+
+@pytest.fixture
+def api() -> APIClient:
+    """A landing page's client: anonymous, JSON."""
+    return APIClient()
+
+
+@pytest.fixture
+def proftest() -> dict[str, Any]:
+    """A proftest as the page sends it."""
+    return dict(PROFTEST)
+
+
+@pytest.fixture
+def express() -> dict[str, Any]:
+    """An express course form as the page sends it."""
+    return dict(EXPRESS)
+
+
+@pytest.fixture
+def create() -> Create:
+    """Make a submission that is due."""
+
+    def make(**values: Any) -> Submission:
+        return Submission.objects.create(
+            **{
+                "form": Submission.Form.PROFTEST,
+                "name": "Test User",
+                "email": "test@onai.academy",
+                "phone": "+77771112233",
+            }
+            | values
+        )
+
+    return make
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    """Staff who may see submissions and nothing else."""
+    user = User.objects.create_user("observer", password="a-password", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_submission"))
+    return user

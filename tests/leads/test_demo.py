@@ -1,0 +1,52 @@
+"""The demo page is there for developers and nobody else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.test import Client
+from pytest_django import Settings
+
+
+def test_with_debug_there_is_a_page_with_both_forms(client: Client, settings: Settings) -> None:
+    settings.DEBUG = True
+    page = client.get("/").content.decode()
+    assert 'data-url="/api/landing/proftest"' in page
+    assert 'data-url="/api/landing/submit"' in page
+    assert '<html lang="ru">' in page
+    assert "Отправить" in page
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "language"),
+    [
+        ("", "en", "en"),
+        ("?lang=en", "ru", "en"),
+        ("?lang=ru", "en", "ru"),
+        ("?lang=<script>", "", "ru"),
+    ],
+)
+def test_the_page_speaks_both_languages(
+    client: Client, settings: Settings, query: str, header: str, language: str
+) -> None:
+    settings.DEBUG = True
+    page = client.get(f"/{query}", HTTP_ACCEPT_LANGUAGE=header).content.decode()
+    assert f'<html lang="{language}">' in page
+    assert ("Send" in page) == (language == "en")
+
+
+def test_the_page_obeys_a_strict_policy(client: Client, settings: Settings) -> None:
+    settings.DEBUG = True
+    page = client.get("/").content.decode()
+    assert not re.search(r"<style|style=|\son\w+=|<script(?![^>]*\ssrc=)", page)
+    for asset in ("leads/demo.js", "leads/demo.css"):
+        assert asset in page
+        assert finders.find(asset)
+
+
+def test_without_debug_it_leads_to_the_admin(client: Client, settings: Settings) -> None:
+    settings.DEBUG = False
+    response = client.get("/")
+    assert (response.status_code, response["Location"]) == (302, "/admin/")

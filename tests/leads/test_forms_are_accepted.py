@@ -1,0 +1,241 @@
+"""What both endpoints take, and what they answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from leads.models import Submission
+from tests.leads.forms import PROFTEST_URL, SUBMIT_URL
+
+pytestmark = pytest.mark.django_db
+
+
+def refused(api: APIClient, url: str, body: Any, **headers: Any) -> dict[str, Any]:
+    """Post what must be refused with 400; the answer. Nothing may be kept."""
+    text = json.dumps(body)  # escapes what UTF-8 cannot hold
+    response = api.post(url, text, content_type="application/json", **headers)
+    assert response.status_code == 400, response.content
+    assert Submission.objects.count() == 0
+    answer: dict[str, Any] = response.json()
+    assert answer["success"] is False
+    assert answer["error"]
+    return answer
+
+
+def test_a_proftest_is_kept_as_it_was_sent(api: APIClient, proftest: dict[str, Any]) -> None:
+    response = api.post(PROFTEST_URL, proftest, format="json")
+
+    assert response.status_code == 202
+    kept = Submission.objects.get()
+    assert response.json() == {
+        "success": True,
+        "leadId": str(kept.pk),
+        "status": "accepted",
+        "statusUrl": f"http://testserver/api/landing/submissions/{kept.pk}",
+    }
+    assert response["Cache-Control"] == "no-store"
+    assert (kept.form, kept.name, kept.email, kept.phone, kept.source) == (
+        "proftest",
+        "Test User",
+        "test@onai.academy",
+        "+77771112233",
+        "proftest_main",
+    )
+    assert kept.answers == {"proftestAnswers": proftest["proftestAnswers"]}
+    assert (kept.status, kept.attempts, kept.idempotency_key) == ("accepted", 0, None)
+
+
+def test_an_express_form_is_kept_as_it_was_sent(api: APIClient, express: dict[str, Any]) -> None:
+    response = api.post(SUBMIT_URL, express, format="json")
+
+    assert response.status_code == 202
+    kept = Submission.objects.get()
+    assert (kept.form, kept.phone, kept.payment_method) == (
+        "express",
+        "8 (777) 111-22-33",
+        "kaspi",
+    )
+    assert kept.campaign_slug == "autumn"
+    assert kept.utm == {"utm_source": "google", "gclid": "abc"}
+    assert kept.metadata == {"page": "/express"}
+
+
+def test_the_status_url_answers(api: APIClient, proftest: dict[str, Any]) -> None:
+    url = api.post(PROFTEST_URL, proftest, format="json").json()["statusUrl"]
+    assert api.get(url).status_code == 200
+
+
+def test_unknown_keys_and_nulls_of_optional_ones_do_no_harm(api: APIClient) -> None:
+    body = {
+        "name": " Aida ",
+        "phone": "+77771112233",
+        "email": None,
+        "paymentMethod": None,
+        "source": None,
+        "utmParams": None,
+        "metadata": None,
+        "campaignSlug": None,
+        "somethingNew": {"deep": [1]},
+    }
+    assert api.post(SUBMIT_URL, body, format="json").status_code == 202
+    kept = Submission.objects.get()
+    assert (kept.name, kept.email, kept.payment_method, kept.utm, kept.metadata) == (
+        "Aida",
+        "",
+        "",
+        {},
+        {},
+    )
+
+
+def test_answers_may_be_texts_numbers_and_lists(api: APIClient, proftest: dict[str, Any]) -> None:
+    proftest["proftestAnswers"] = [
+        {"questionNumber": "2a", "question": "Q", "answer": ["a", 2]},
+        {"answer": 3.5, "extra": "ignored"},
+        {"questionNumber": 3, "question": "Q3", "answer": "line\nbreak"},
+    ]
+    proftest["answers"] = {"city": "Алматы", "age": 30}
+    assert api.post(PROFTEST_URL, proftest, format="json").status_code == 202
+    assert Submission.objects.get().answers == {
+        "proftestAnswers": [
+            {"questionNumber": "2a", "question": "Q", "answer": ["a", 2]},
+            {"answer": 3.5},
+            {"questionNumber": 3, "question": "Q3", "answer": "line\nbreak"},
+        ],
+        "answers": {"city": "Алматы", "age": 30},
+    }
+
+
+def test_utm_values_become_texts_under_lower_case_keys(
+    api: APIClient, express: dict[str, Any]
+) -> None:
+    express["utmParams"] = {"UTM_Source": " google ", "utm_term": 7, "utm_content": None, "x": ""}
+    assert api.post(SUBMIT_URL, express, format="json").status_code == 202
+    assert Submission.objects.get().utm == {"utm_source": "google", "utm_term": "7"}
+
+
+@pytest.mark.parametrize("accept", ["application/xml", "text/html", "*/*"])
+def test_the_answer_is_json_whatever_the_accept_header(
+    api: APIClient, proftest: dict[str, Any], accept: str
+) -> None:
+    response = api.post(PROFTEST_URL, proftest, format="json", HTTP_ACCEPT=accept)
+    assert response.status_code == 202
+    assert response["Content-Type"] == "application/json"
+
+
+def test_a_session_of_an_operator_does_not_bring_csrf_into_it(
+    proftest: dict[str, Any], staff: Any
+) -> None:
+    api = APIClient(enforce_csrf_checks=True)
+    api.force_login(staff)
+    assert api.post(PROFTEST_URL, proftest, format="json").status_code == 202
+
+
+@pytest.mark.parametrize("field", ["name", "email", "phone"])
+@pytest.mark.parametrize("value", ["missing", "", "   ", None])
+def test_a_proftest_needs_name_email_and_phone(
+    api: APIClient, proftest: dict[str, Any], field: str, value: str | None
+) -> None:
+    proftest[field] = value
+    if value == "missing":
+        del proftest[field]
+    answer = refused(api, PROFTEST_URL, proftest)
+    assert list(answer["fields"]) == [field]
+    assert answer["error"] == answer["fields"][field][0]
+
+
+@pytest.mark.parametrize("field", ["name", "phone"])
+def test_an_express_form_needs_name_and_phone(
+    api: APIClient, express: dict[str, Any], field: str
+) -> None:
+    del express[field]
+    assert list(refused(api, SUBMIT_URL, express)["fields"]) == [field]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", 7),
+        ("name", ["Test"]),
+        ("name", "x" * 256),
+        ("name", "a\nb"),
+        ("name", "a\x00b"),
+        ("name", "a\x1b[31mb"),
+        ("name", "a\ud800b"),
+        ("name", "a\u2028b"),
+        ("email", "nobody"),
+        ("email", '"a b"@onai.academy'),
+        ("email", "a@b"),
+        ("email", 5),
+        ("phone", "call me"),
+        ("phone", "123"),
+        ("phone", 77771112233),
+        ("phone", True),
+        ("paymentMethod", "bitcoin"),
+        ("paymentMethod", "\ud800"),
+        ("paymentMethod", ["kaspi"]),
+        ("source", {"a": 1}),
+        ("campaignSlug", "x" * 256),
+        ("utmParams", []),
+        ("utmParams", {"utm_source": ["a"]}),
+        ("utmParams", {"utm_source": "a\x00"}),
+        ("utmParams", {f"k{n}": "v" for n in range(60)}),
+        ("metadata", "text"),
+        ("metadata", {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}),
+        ("metadata", {"a\x00": 1}),
+        ("metadata", {"a": "\x00"}),
+        ("metadata", {"a": "\udfff"}),
+        ("metadata", {"a": 10**19}),
+        ("metadata", {"a": [0] * 2001}),
+        ("metadata", {"a": "x" * 8001}),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(
+    api: APIClient, express: dict[str, Any], field: str, value: Any
+) -> None:
+    express[field] = value
+    assert list(refused(api, SUBMIT_URL, express)["fields"]) == [field]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("proftestAnswers", {}),
+        ("proftestAnswers", ["text"]),
+        ("proftestAnswers", [{"question": "no answer"}]),
+        ("proftestAnswers", [{"question": 5, "answer": "a"}]),
+        ("proftestAnswers", [{"questionNumber": [1], "answer": "a"}]),
+        ("proftestAnswers", [{"answer": "a"}] * 201),
+        ("proftestAnswers", [{"answer": "\x00"}]),
+        ("answers", "text"),
+        ("answers", {"a": "\x07"}),
+    ],
+)
+def test_wrong_answers_are_refused_by_name(
+    api: APIClient, proftest: dict[str, Any], field: str, value: Any
+) -> None:
+    proftest[field] = value
+    assert list(refused(api, PROFTEST_URL, proftest)["fields"]) == [field]
+
+
+@pytest.mark.parametrize("body", [[], "text", 5, None, True])
+def test_a_body_that_is_no_object_is_refused(api: APIClient, body: Any) -> None:
+    refused(api, PROFTEST_URL, body)
+
+
+def test_messages_are_russian_unless_english_is_asked_for(api: APIClient) -> None:
+    by_default = refused(api, PROFTEST_URL, {})
+    english = refused(api, PROFTEST_URL, {}, HTTP_ACCEPT_LANGUAGE="en-US,en;q=0.9")
+    german = refused(api, PROFTEST_URL, {}, HTTP_ACCEPT_LANGUAGE="de")
+    assert by_default["error"] == german["error"] == "Укажите имя."
+    assert english["error"] == "Enter your name."
+    assert by_default["fields"]["phone"] == ["Укажите номер телефона."]
+
+
+def test_a_stock_message_is_russian_too(api: APIClient, express: dict[str, Any]) -> None:
+    express["name"] = "x" * 256
+    assert "255 символов" in refused(api, SUBMIT_URL, express)["error"]

@@ -1,0 +1,72 @@
+"""The tasks' names, what they carry, and what they call."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.management import CommandError
+
+from leads import tasks
+
+
+def test_the_tasks_have_the_names_that_beat_knows() -> None:
+    from config.celery import app
+
+    scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    named = {tasks.deliver_submission.name, tasks.deliver_due.name, tasks.find_duplicate_leads.name}
+    assert scheduled <= named
+    assert named == {
+        "leads.tasks.deliver_submission",
+        "leads.tasks.deliver_due",
+        "leads.tasks.find_duplicate_leads",
+    }
+
+
+@pytest.mark.parametrize(
+    "task", [tasks.deliver_submission, tasks.deliver_due, tasks.find_duplicate_leads]
+)
+def test_a_message_that_is_lost_or_late_is_nothing_to_redeliver(task: Any) -> None:
+    assert (task.expires, task.acks_late, task.ignore_result) == (60, False, True)
+
+
+def test_one_submission_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
+    delivered: list[UUID] = []
+    monkeypatch.setattr(tasks, "deliver", delivered.append)
+    wanted = uuid4()
+    tasks.deliver_submission(str(wanted))
+    assert delivered == [wanted]
+
+
+@pytest.mark.parametrize("ending", [SystemExit(1), CommandError("2 people")])
+def test_duplicates_that_are_found_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ending: BaseException
+) -> None:
+    def command(name: str, stdout: Any) -> None:
+        stdout.write("a table\n2 people\n")
+        raise ending
+
+    monkeypatch.setattr(tasks, "call_command", command)
+    with caplog.at_level(logging.WARNING):
+        tasks.find_duplicate_leads()
+    assert [record.getMessage() for record in caplog.records] == [
+        "⚠️ People with more than one active lead: 2 people"
+    ]
+
+
+@pytest.mark.parametrize("ending", [None, SystemExit(0)])
+def test_no_duplicates_are_no_warning(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    ending: BaseException | None,
+) -> None:
+    def command(name: str, stdout: Any) -> None:
+        if ending:
+            raise ending
+
+    monkeypatch.setattr(tasks, "call_command", command)
+    with caplog.at_level(logging.WARNING):
+        tasks.find_duplicate_leads()
+    assert caplog.records == []
