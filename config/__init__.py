@@ -1,0 +1,5 @@
+"""Settings, URLs and processes of the service; no business rules."""
+
+from config.celery import app as celery_app
+
+__all__ = ["celery_app"]

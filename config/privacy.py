@@ -1,0 +1,101 @@
+"""What is taken out of a text before it reaches a log: control characters, secrets, people.
+
+Masked, an e-mail keeps two letters and its domain (``te***@onai.academy``), a phone its first
+and last four digits (``+7777***2233``). Ids, UUIDs and timestamps stay as they are: a bare run
+of digits counts as a phone from 11 digits on, or as the 10 digits that the CRM is searched by,
+unless it begins with 1, as Unix times do and national numbers do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# Cc: control; Cf without the joiners of emoji and the soft hyphen's kin: text direction and
+# other invisible marks; Zl, Zp: line and paragraph separators; Cs: halves of characters.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+_NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+_SECRET = "[secret]"  # noqa: S105
+_CREDENTIALS = re.compile(
+    r"(?P<scheme>\b(?:Bearer|Token)['\"]?[ :=]+['\"]?)[\w.~+/=-]{16,}"
+    r"|(?P<url>://)[^\s/@]*:[^\s/@]+(?=@)",
+    re.IGNORECASE,
+)
+
+_PERSON = re.compile(
+    r"""
+    (?P<keep>
+        \b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b     # a UUID
+      | \b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?                   # a time
+    )
+  | (?<![\w.!#$&'*+^`~-])                          # an e-mail
+    (?P<local>[\w.!#$&'*+^`~-]++) (?P<at>@|%40) (?P<domain>[\w-]+(?:\.[\w-]+)*)
+  | (?:(?<![0-9A-Za-z])|(?<=%[0-9A-F]{2}))
+    (?P<phone>
+        (?:\+|%2B) \d (?:(?:[\s().-]|%20|%28|%29)*\d){7,14}                  # +7 (777) 111-22-33
+      | (?:\d{1,3}[ -]?)? \(? \d{3} \)?[ -]{1,2} \d{3} [ -]? \d\d [ -]? \d\d  # 8 (777) 111-22-33
+      | \d{3} [ -] \d{3} [ -] \d{4}
+      | \d{11,15}
+      | [02-9]\d{9}
+    )
+    (?![0-9A-Za-z]|\.\d)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+class Scrubber:
+    """Cleans texts for a log.
+
+    ``secrets`` are blotted out wherever they appear; ``masked`` asks for people to be masked.
+    """
+
+    def __init__(self, *, masked: bool, secrets: Iterable[str] = ()) -> None:
+        self._masked = masked
+        self._secrets = sorted({s for s in secrets if len(s) >= 8}, key=len, reverse=True)
+
+    def line(self, text: str) -> str:
+        """Return ``text`` as one line."""
+        for secret in self._secrets:
+            text = text.replace(secret, _SECRET)
+        text = _CREDENTIALS.sub(_without_credentials, text)
+        if self._masked:
+            text = mask(text)
+        return _UNSAFE.sub(_visible, text)
+
+    def lines(self, text: str) -> list[str]:
+        """Return the lines of ``text``, each cleaned."""
+        return [self.line(part) for part in text.split("\n")]
+
+
+def mask(text: str) -> str:
+    """Return ``text`` with the e-mails and phones in it masked."""
+    return _PERSON.sub(_masked_person, text)
+
+
+def _masked_person(match: re.Match[str]) -> str:
+    if match["keep"] is not None:
+        return match["keep"]
+    if match["local"] is not None:
+        local = match["local"].lstrip("'")
+        shown = local[: 2 if len(local) > 2 else 1]
+        quote = "'" * (len(match["local"]) - len(local))
+        return f"{quote}{shown}***{match['at']}{match['domain']}"
+    phone = match["phone"]
+    digits = re.sub(r"\D", "", re.sub("%[0-9A-F]{2}", "", phone, flags=re.IGNORECASE))
+    if not phone.startswith(("+", "%")) and len(digits) >= 13 and digits.startswith("1"):
+        return phone
+    plus = "+" if phone.startswith("+") else "%2B" if phone.startswith("%") else ""
+    return f"{plus}{digits[: min(4, len(digits) - 7)]}***{digits[-4:]}"
+
+
+def _without_credentials(match: re.Match[str]) -> str:
+    return f"{match['scheme'] or match['url']}{_SECRET}"
+
+
+def _visible(match: re.Match[str]) -> str:
+    character = match[0]
+    return _NAMED.get(character) or f"\\u{ord(character):04x}"

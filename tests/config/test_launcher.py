@@ -1,0 +1,191 @@
+"""`python -m config.launcher run` in a copy of the project whose path has a space: everything
+from nothing, in the foreground, and nothing afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import ENVIRONMENT
+from tests.servers import end_with_parent, free_port
+
+PROJECT = Path(__file__).resolve().parents[2]
+PARTS = ("manage.py", "env.env.example", "config", "leads", "amocrm", "locks_admin", "templates")
+
+
+class Copy:
+    """A copy of the project with ports of its own and no other settings than the example's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        redis = f"redis://127.0.0.1:{free_port()}"
+        self.env = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
+        self.env.pop("DJANGO_SETTINGS_MODULE", None)
+        self.env.update(
+            PORT=str(self.port),
+            REDIS_URL=f"{redis}/0",
+            REDIS_LOCKS_URL=f"{redis}/1",
+            AMOCRM_BASE_URL=f"http://127.0.0.1:{free_port()}",
+        )
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    @property
+    def output(self) -> str:
+        """What the current run printed so far."""
+        return (self.folder / "output").read_text(encoding="utf-8")
+
+    def start(self, action: str = "run", **changes: str) -> subprocess.Popen[bytes]:
+        """Start the launcher."""
+        with (self.folder / "output").open("wb") as output:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "config.launcher", action],
+                cwd=self.folder,
+                env={**self.env, **changes},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=end_with_parent(),
+            )
+        return self._popen
+
+    def start_and_wait(self, **changes: str) -> subprocess.Popen[bytes]:
+        """Start the launcher and wait until it says that everything is up."""
+        popen = self.start(**changes)
+        give_up = time.monotonic() + 60
+        while "Everything is up" not in self.output:
+            assert popen.poll() is None, self.output
+            assert time.monotonic() < give_up, self.output
+            time.sleep(0.1)
+        return popen
+
+    def processes(self) -> list[psutil.Process]:
+        """Whatever runs in this copy."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.status() != psutil.STATUS_ZOMBIE and (
+                    process.cwd().startswith(str(self.folder))
+                ):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def nothing_runs(self) -> bool:
+        """Tell whether everything ends within a moment."""
+        give_up = time.monotonic() + 5
+        while self.processes():
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(0.1)
+        return True
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Iterator[Copy]:
+    """A copy of the project; whatever still runs in it is ended afterwards."""
+    folder = tmp_path / "a project"
+    folder.mkdir()
+    for name in PARTS:
+        source = PROJECT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    made = Copy(folder)
+    yield made
+    for process in made.processes():
+        process.kill()
+
+
+def test_everything_from_nothing_and_nothing_afterwards(copy: Copy) -> None:
+    popen = copy.start_and_wait()
+    first = copy.output
+    env_file = copy.folder / "env.env"
+    assert env_file.stat().st_mode & 0o777 == 0o600
+    key = re.search(r"(?m)^SECRET_KEY=(.+)$", env_file.read_text())
+    assert key
+    assert len(key[1]) > 50
+    password = re.search(r"password +(\S+)", first)
+    token = re.search(r"API token +([0-9a-f]{40})", first)
+    assert password
+    assert token
+    assert f'"Authorization: Token {token[1]}" http://localhost:{copy.port}' in first
+
+    address = f"http://127.0.0.1:{copy.port}/api/admin/amocrm-locks/status"
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        assert json.load(answer)["system"]["redis_connected"] is True
+    log = (copy.folder / "var" / "run.log").read_text(encoding="utf-8")
+    assert "worker  |" in log
+    for secret in (password[1], token[1], key[1]):
+        assert secret not in log
+
+    popen.send_signal(signal.SIGINT)
+    assert popen.wait(30) == 0
+    assert copy.nothing_runs()
+
+    # Again: at once, with the same people, and killed so that it cannot tidy up.
+    begun = time.monotonic()
+    popen = copy.start_and_wait()
+    assert time.monotonic() - begun < 20
+    assert "password " not in copy.output
+    assert token[1] in copy.output
+    popen.kill()
+    popen.wait()
+    assert copy.nothing_runs()
+
+
+def test_without_redis_one_command_delivers(copy: Copy) -> None:
+    popen = copy.start_and_wait(REDIS_ENABLED="false")
+    commands = [" ".join(process.cmdline()) for process in copy.processes()]
+    assert any("deliver_leads --watch 1" in command for command in commands)
+    assert not any("redis-server" in command or "celery" in command for command in commands)
+    popen.send_signal(signal.SIGTERM)
+    assert popen.wait(30) == 0
+    assert copy.nothing_runs()
+
+
+def test_a_busy_port_is_a_sentence_before_anything_is_started(copy: Copy) -> None:
+    with socket.create_server(("127.0.0.1", copy.port)):
+        assert copy.start().wait(30) == 1
+    assert re.fullmatch(
+        rf"Configuration: PORT is {copy.port}, and another program listens there: .+\.\n",
+        copy.output,
+    )
+    assert not (copy.folder / "var" / "db.sqlite3").exists()
+
+
+def test_something_else_in_the_place_of_redis_is_a_sentence(copy: Copy) -> None:
+    port = int(copy.env["REDIS_URL"].split(":")[2].split("/")[0])
+    with socket.create_server(("127.0.0.1", port)):
+        assert copy.start().wait(30) == 1
+    assert "is not a working Redis" in copy.output
+    assert "Traceback" not in copy.output
+
+
+def test_the_preparation_alone_starts_nothing(copy: Copy) -> None:
+    assert copy.start("install").wait(60) == 0
+    assert (copy.folder / "var" / "db.sqlite3").exists()
+    assert "API token" in copy.output
+    assert copy.nothing_runs()
+
+
+def test_an_env_file_of_ones_own_is_left_alone(copy: Copy) -> None:
+    mine = (copy.folder / "env.env.example").read_text().replace("SECRET_KEY=", "SECRET_KEY=mine")
+    (copy.folder / "env.env").write_text(mine)
+    assert copy.start("install").wait(60) == 0
+    assert (copy.folder / "env.env").read_text() == mine

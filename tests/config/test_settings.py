@@ -1,0 +1,119 @@
+"""The settings as a fresh process reads them: what must not start, and its one sentence."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.conftest import ENVIRONMENT
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def check(**changes: str | None) -> subprocess.CompletedProcess[str]:
+    """Run `manage.py check` with these variables changed or, if None, unset."""
+    env = {**os.environ, **{name: value for name, value in changes.items() if value is not None}}
+    for name, value in changes.items():
+        if value is None:
+            env.pop(name, None)
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "manage.py", "check"],
+        cwd=PROJECT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"REDIS_ENABLED": "ture"}, "REDIS_ENABLED is 'ture': write true or false."),
+        ({"SECRET_KEY": "", "DEBUG": "false"}, "SECRET_KEY is not set"),
+        ({"LOCK_TTL": "9", "AMOCRM_TIMEOUT": "5"}, "LOCK_TTL is 9, less than twice"),
+        ({"SETTLE_SECONDS": "14", "AMOCRM_TIMEOUT": "5"}, "SETTLE_SECONDS is 14, less than"),
+        ({"AMOCRM_BASE_URL": "https://a.amocrm.ru", "AMOCRM_MAX_RPS": "8"}, "AMOCRM_MAX_RPS is 8"),
+        (
+            {
+                "AMOCRM_BASE_URL": "https://a.amocrm.ru",
+                "AMOCRM_MAX_RPS": "7",
+                "AMOCRM_ACCESS_TOKEN": "",
+            },
+            "AMOCRM_ACCESS_TOKEN is not set",
+        ),
+        ({"AMOCRM_ACCESS_TOKEN": "very-secret-value "}, "AMOCRM_ACCESS_TOKEN holds spaces"),
+        ({"DATABASE_URL": "mysql://u:very-secret-value@h/x"}, "DATABASE_URL cannot be used"),
+        ({"LANDING_ALLOWED_ORIGINS": "https://ok.kz,https://a.kz/"}, "'https://a.kz/'"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_and_status_1(changes: dict[str, str], words: str) -> None:
+    result = check(**changes)
+    assert result.returncode == 1
+    assert words in result.stderr
+    assert re.fullmatch(r"Configuration: .+\.\n", result.stderr)
+    assert "very-secret-value" not in result.stderr
+
+
+def test_the_bounds_themselves_are_allowed() -> None:
+    result = check(LOCK_TTL="10", SETTLE_SECONDS="15", AMOCRM_TIMEOUT="5", AMOCRM_ACCESS_TOKEN="")
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("-m", "celery", "-A", "config", "worker"),
+        ("-m", "celery", "-A", "config", "beat"),
+        ("-m", "gunicorn", "-c", "python:config.gunicorn", "config.wsgi"),
+    ],
+)
+def test_every_process_ends_with_the_sentence(command: tuple[str, ...]) -> None:
+    result = subprocess.run(
+        [sys.executable, *command],
+        cwd=PROJECT,
+        env={**os.environ, "LOCK_TTL": "ten"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert "LOCK_TTL is 'ten': write a whole number" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_gunicorn_without_our_configuration_ends_too() -> None:
+    command = ["-m", "gunicorn", "--no-control-socket", "-b", "127.0.0.1:0", "config.wsgi"]
+    result = subprocess.run(
+        [sys.executable, *command],
+        cwd=PROJECT,
+        env={**os.environ, "LOCK_TTL": "ten"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == 3
+    assert "LOCK_TTL is 'ten'" in result.stderr
+
+
+def test_the_example_and_the_tests_know_the_same_variables() -> None:
+    text = (PROJECT / "env.env.example").read_text(encoding="utf-8")
+    assert set(re.findall(r"(?m)^([A-Z_]+)=", text)) == set(ENVIRONMENT)
+
+
+def test_the_documented_checks_on_the_server_itself_are_served() -> None:
+    assert {"localhost", "127.0.0.1", "[::1]"} <= set(settings.ALLOWED_HOSTS)
+
+
+def test_our_own_hosts_are_trusted_behind_tls_and_the_landing_pages_are_not() -> None:
+    assert settings.CSRF_TRUSTED_ORIGINS == ["https://testserver"]
+    assert settings.CORS_ALLOWED_ORIGINS == ["https://landing.example"]

@@ -1,0 +1,162 @@
+"""The environment of the tests: their own settings, a real Redis, a real database.
+
+The settings are `config.settings` itself, over an environment that is set here before Django
+loads. ``TEST_DATABASE=postgres`` runs the tests on a real PostgreSQL instead of SQLite.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import django
+import pytest
+from django.conf import settings
+
+from tests.servers import PostgresServer, RedisServer, free_port
+
+if TYPE_CHECKING:
+    from amocrm.sandbox.server import RunningSandbox
+
+# --- before Django's settings load -------------------------------------------------------------
+
+if settings.configured:
+    raise pytest.UsageError("unset DJANGO_SETTINGS_MODULE: the tests prepare their own settings")
+
+_folder = Path(tempfile.mkdtemp(prefix="tests-"))
+atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+_redis = RedisServer()
+atexit.register(_redis.discard)
+_postgres: PostgresServer | None = None
+
+
+def _database_url() -> str:
+    global _postgres
+    kind = os.environ.get("TEST_DATABASE", "sqlite")
+    if kind == "postgres":
+        _postgres = PostgresServer()
+        atexit.register(_postgres.discard)
+        _postgres.start()
+        return _postgres.url
+    if kind != "sqlite":
+        raise pytest.UsageError(f"TEST_DATABASE is {kind!r}: write sqlite or postgres")
+    return f"sqlite:///{_folder / 'db.sqlite3'}"
+
+
+_redis.start()
+_sandbox_port = free_port()
+
+# Every variable that the service knows, so that nobody's env.env reaches a test.
+ENVIRONMENT = {
+    "SECRET_KEY": "a secret key for the tests alone, of more than fifty characters",
+    "DEBUG": "true",
+    "ALLOWED_HOSTS": "testserver",
+    "PORT": str(free_port()),
+    "DATABASE_URL": _database_url(),
+    "REDIS_ENABLED": "true",
+    "REDIS_URL": _redis.url(0),
+    "REDIS_LOCKS_URL": _redis.url(1),
+    "AMOCRM_BASE_URL": f"http://127.0.0.1:{_sandbox_port}",
+    "AMOCRM_ACCESS_TOKEN": "sandbox-token",
+    "AMOCRM_PIPELINE_ID": "3177727",
+    "AMOCRM_STATUS_PROFTEST": "32392165",
+    "AMOCRM_STATUS_EXPRESSCOURSE": "32392168",
+    "AMOCRM_STATUS_KASPI": "32392171",
+    "AMOCRM_STATUS_CARD": "32392174",
+    "AMOCRM_STATUS_MANAGER": "32392177",
+    "AMOCRM_MAX_RPS": "1000",
+    "AMOCRM_TIMEOUT": "5",
+    "LOCK_TTL": "60",
+    "LOCK_WAIT": "2",
+    "SETTLE_SECONDS": "300",
+    "PHONE_REGION": "KZ",
+    "PHONE_SEARCH": "digits",
+    "IGNORED_IDENTITIES": "",
+    "LANDING_ALLOWED_ORIGINS": "https://landing.example",
+    "LANDING_THROTTLE": "1000000/min",
+    "TRUSTED_PROXIES": "0",
+    "LOG_FORMAT": "console",
+    "LOG_PII": "full",
+}
+os.environ.update(ENVIRONMENT)
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+django.setup()
+
+
+# --- a skipped test on CI is a failed one ------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With CI=true everything a test needs is there, so a skip hides something."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
+        report.outcome = "failed"
+        report.longrepr = f"skipped, though CI=true: {report.longrepr}"
+    return report
+
+
+# --- fixtures ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Keep the SQLite test database in a file: threads and processes share it."""
+    if _postgres is None:
+        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = _folder / "test.sqlite3"
+
+
+@pytest.fixture(autouse=True)
+def redis_server() -> Iterator[RedisServer]:
+    """The tests' Redis, running and empty, whatever the last test did to it.
+
+    ``stop()``, ``kill()``, ``pause()``, ``resume()``, ``start()``; ``url(db)`` and ``client(db)``.
+    """
+    _redis.running_and_empty()
+    yield _redis
+    _redis.running_and_empty()
+
+
+@pytest.fixture(scope="session")
+def sandbox_process() -> Iterator[RunningSandbox]:
+    """The sandbox amoCRM of the whole run; tests take `sandbox`."""
+    from amocrm.sandbox.server import start
+
+    sandbox = start(port=_sandbox_port, index_lag=0, rps=1000)
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def sandbox(sandbox_process: RunningSandbox) -> RunningSandbox:
+    """The sandbox amoCRM at ``AMOCRM_BASE_URL``, as new: ``.url``, ``.control``."""
+    sandbox_process.control.reset()
+    return sandbox_process
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of an installed Chromium; without one the test is skipped."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    pytest.skip("no Chromium is installed (on Debian: apt-get install chromium)")
+
+
+@pytest.fixture
+def process_environment(transactional_db: None) -> dict[str, str]:
+    """What a process of the service needs to share this test's database, Redis and sandbox."""
+    from django.db import connection
+
+    database: Any = connection.settings_dict["NAME"]
+    url = f"sqlite:///{database}"
+    if _postgres is not None:
+        url = _postgres.url.removesuffix("postgres") + str(database)
+    return {**os.environ, "DATABASE_URL": url, "PYTHONUNBUFFERED": "1"}
