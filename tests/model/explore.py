@@ -1,0 +1,212 @@
+"""Runs of one scenario under many plans, and what must be true at the end of each."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+from amocrm import models
+from amocrm.errors import AmoError
+from tests.model.scheduler import Crash, Ended, Parked, Plan, Worker
+from tests.model.world import Submission, World, deliver, running
+
+MOST_ROUNDS = 14
+FAILURES = ("lose", "late", "drop")
+
+
+class Broken(AssertionError):
+    """The promise was broken; the text tells the run."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`prepare` fills the CRM and says what is submitted; everybody in it is one person, once
+    everything is known. `most_made`: how many leads we may make, shown to operators or not."""
+
+    name: str
+    prepare: Callable[[World], list[Submission]]
+    most_made: int | None = None
+
+
+@dataclass
+class Explorer:
+    """Runs plans over a few workers that live as long as the explorer."""
+
+    world: World = field(default_factory=World)
+    workers: list[Worker] = field(default_factory=lambda: [Worker(n) for n in range(3)])
+    runs: int = 0
+    _planted: int = 0
+
+    def close(self) -> None:
+        """End the workers."""
+        for worker in self.workers:
+            worker.end()
+
+    def explore(self, scenario: Scenario, *, runs: int) -> None:
+        """Plans with one deviation, in an order of chance, and then with several, until
+        ``runs`` are done. Raises :class:`Broken` at the first that breaks the promise."""
+        first = self.run(scenario, Plan())
+        single = [
+            {place: option}
+            for place, width in enumerate(first.widths)
+            for option in range(1, width)
+        ]
+        chance = random.Random(20261123)
+        chance.shuffle(single)
+        for chosen in single[: runs // 2]:
+            self.run(scenario, Plan(dict(chosen)))
+        places = range(len(first.widths) * 2)
+        while self.runs <= runs:
+            several = chance.sample(places, chance.randint(2, 5))
+            self.run(scenario, Plan({place: chance.randint(1, 6) for place in several}))
+
+    def run(self, scenario: Scenario, plan: Plan) -> Plan:
+        """One run; raises :class:`Broken` with everything that was decided."""
+        self.runs += 1
+        self.world.reset()
+        with running(self.world):
+            submissions = scenario.prepare(self.world)
+            self._planted = len(self.world.sandbox.account.leads)
+            try:
+                self._rounds(submissions, plan)
+                self._judge(scenario, submissions)
+            except Broken as broken:
+                told = "\n  ".join(plan.told)
+                raise Broken(f"{scenario.name}: {broken}\nplan {plan.chosen}\n  {told}") from None
+            finally:
+                self._stop()
+        return plan
+
+    def _rounds(self, submissions: list[Submission], plan: Plan) -> None:
+        at_work: dict[int, Submission] = {}
+        for _ in range(MOST_ROUNDS):
+            waiting = [
+                one for one in submissions if not one.delivered and one not in at_work.values()
+            ]
+            if not waiting and not at_work:
+                return
+            # Who slept wakes up last: that others overtook it is what makes it late.
+            self.workers.sort(key=lambda worker: worker.sleeps)
+            for worker in self.workers:
+                worker.sleeps = False
+                if worker.number not in at_work and waiting:
+                    at_work[worker.number] = submission = waiting.pop(0)
+                    worker.begin(lambda submission=submission: deliver(submission))  # type: ignore[misc]
+            self._round(at_work, plan)
+            self.world.pass_settle()
+        raise Broken(f"not delivered after {MOST_ROUNDS} rounds: {_left(submissions)}")
+
+    def _round(self, at_work: dict[int, Submission], plan: Plan) -> None:
+        """Until everybody has ended or sleeps."""
+        now: Worker | None = None
+        while awake := [w for w in self.workers if w.number in at_work and not w.sleeps]:
+            if now not in awake:
+                now = awake[0]
+            assert now is not None
+            choice = plan.decide(self._options(now, awake))
+            now = self._do(choice, now)
+            for worker in self.workers:
+                if worker.number in at_work and isinstance(worker.state, Ended):
+                    _check_end(worker.state)
+                    del at_work[worker.number]
+
+    def _options(self, now: Worker, awake: list[Worker]) -> list[str]:
+        assert isinstance(now.state, Parked)
+        here = f"{now.number}: {now.state.label}"
+        options = [f"go {here}"]
+        options += [f"switch to {other.number} from {here}" for other in awake if other is not now]
+        options.append(f"crash {here}")
+        if now.state.can_fail:
+            options += [f"{failure} {here}" for failure in FAILURES]
+        options.append(f"sleep {here}")
+        options.append(f"index, then {here}")
+        if self.world.late:
+            options.append(f"arrive, then {here}")
+        return options
+
+    def _do(self, choice: str, now: Worker) -> Worker:
+        verb = choice.split()[0]
+        if verb == "switch":
+            number = int(choice.split()[2])
+            now = next(worker for worker in self.workers if worker.number == number)
+            now.go()
+        elif verb == "sleep":
+            now.sleeps = True
+        elif verb == "index,":
+            self.world.catch_up_index()
+            now.go()
+        elif verb == "arrive,":
+            self.world.apply_late()
+            now.go()
+        else:
+            now.go(verb)
+        return now
+
+    def _stop(self) -> None:
+        for worker in self.workers:
+            while worker.is_busy:
+                worker.go("crash")
+        self.workers.sort(key=lambda worker: worker.number)
+
+    def _judge(self, scenario: Scenario, submissions: list[Submission]) -> None:
+        account = self.world.sandbox.account
+        active = [
+            lead
+            for lead in account.leads.values()
+            if not lead.is_deleted and lead.status_id not in (142, 143)
+        ]
+        shown = models.DuplicateLead.objects.filter(state=models.DuplicateLead.State.ACTIVE).count()
+        if len(active) - shown > 1:
+            raise Broken(f"{len(active)} active leads, {shown} of them shown to operators")
+        made = len(account.leads) - self._planted
+        if scenario.most_made is not None and made > scenario.most_made:
+            raise Broken(f"{made} leads were made, not {scenario.most_made}")
+        if len(active) < 1:
+            raise Broken("no active lead")
+        if models.Person.objects.filter(creating_since__isnull=False).exists():
+            raise Broken("a claim stands for ever")
+        texts = Counter(
+            text.rsplit("\n", 1)[-1]
+            for text in (str(note.params.get("text", "")) for note in account.notes.values())
+            if "[заявка" in text
+        )
+        if doubled := [marker for marker, times in texts.items() if times > 1]:
+            raise Broken(f"notes doubled: {doubled}")
+        for one in submissions:
+            if not any(f"{one.request.reference} · 1" in marker for marker in texts):
+                raise Broken(f"the note of {one.request.reference} is lost")
+
+
+def _check_end(end: Ended) -> None:
+    if end.error is not None and not isinstance(end.error, AmoError | Crash):
+        raise end.error
+
+
+def _left(submissions: list[Submission]) -> list[str]:
+    return [one.request.email + one.request.phone for one in submissions if not one.delivered]
+
+
+@contextmanager
+def explorer() -> Iterator[Explorer]:
+    """An explorer over the test database, which need not survive a power cut."""
+    connection_created.connect(_hurry)
+    made = Explorer()
+    try:
+        yield made
+    finally:
+        made.close()
+        connection_created.disconnect(_hurry)
+        connection.close()
+
+
+def _hurry(connection: BaseDatabaseWrapper, **_: object) -> None:
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous = OFF")

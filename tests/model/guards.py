@@ -1,0 +1,181 @@
+"""Every guard of the protocol, and how to take it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+from django.db.models import F
+
+from amocrm import conf, creation, directory, duplicates, ledger, notes, upsert
+from amocrm.client import Client
+from amocrm.errors import OutcomeUnknown
+from amocrm.ledger import PersonState, claims, naming
+from amocrm.models import Person
+from tests.model import scenarios
+from tests.model.explore import Scenario
+
+Script = tuple[tuple[str, str], ...]
+
+CREATE = "POST /api/v4/leads/complex"
+# The first worker falls asleep between its claim and its POST, for longer than SETTLE_SECONDS;
+# the second one takes over and makes the lead; then the first one wakes up and sends.
+LATE_SENDER: Script = ((f"0: {CREATE}", "sleep"),)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`without` is a context in which the guard is missing; `scenario` is where it matters.
+
+    `script` is the run that needs it, where no short search comes upon one.
+    """
+
+    name: str
+    without: Callable[[], AbstractContextManager[Any]]
+    scenario: Scenario = scenarios.TWINS
+    script: Script = ()
+
+
+def _unconditional_write(person: PersonState, verb: str, **fields: Any) -> PersonState:
+    Person.objects.filter(id=person.id).update(version=F("version") + 1, **fields)
+    return replace(person, version=ledger.version_of(person.id), **fields)
+
+
+def _only(verb: str) -> Callable[[], AbstractContextManager[Any]]:
+    """The one write `verb` without its condition, the others with it."""
+    real = claims._write
+
+    def write(person: PersonState, by: str, **fields: Any) -> PersonState:
+        wanted = _unconditional_write if by == verb else real
+        return wanted(person, by, **fields)
+
+    return lambda: mock.patch.object(claims, "_write", write)
+
+
+def _no_settling() -> AbstractContextManager[Any]:
+    real = conf.current
+    hasty = replace(real(), settle=timedelta(0))
+    return mock.patch.object(conf, "current", return_value=hasty)
+
+
+def _unknown_means_not_done() -> AbstractContextManager[Any]:
+    return mock.patch.object(OutcomeUnknown, "not_done", True)
+
+
+def _repeat_posts() -> AbstractContextManager[Any]:
+    real = Client.create_lead
+
+    def twice(self: Client, body: Any, *, just_before: Any) -> Any:
+        try:
+            return real(self, body, just_before=just_before)
+        except OutcomeUnknown:
+            return real(self, body, just_before=lambda: None)
+
+    return mock.patch.object(Client, "create_lead", twice)
+
+
+def _name_one_identity() -> AbstractContextManager[Any]:
+    real = ledger.name
+    return mock.patch.object(
+        ledger, "name", lambda account, named: real(account, sorted(named)[:1])
+    )
+
+
+def _grow_silently() -> AbstractContextManager[Any]:
+    """New identities do not raise the version."""
+    real = naming._change
+
+    def change(person: Person, **fields: Any) -> None:
+        if fields:
+            real(person, **fields)
+
+    return mock.patch.object(naming, "_change", change)
+
+
+def _forget_that_a_note_was_sent() -> AbstractContextManager[Any]:
+    real = notes.write_note
+
+    def write(work: Any, lead_id: int) -> None:
+        work.progress.note_sent_at = None
+        real(work, lead_id)
+
+    return mock.patch.object(upsert, "write_note", write)
+
+
+def _recreate_over_a_claim() -> AbstractContextManager[Any]:
+    """No step 3, and a claim may be made over another one."""
+    stack = ExitStack()
+    stack.enter_context(mock.patch.object(upsert, "reconcile", return_value=None))
+    real = ledger.claim
+    stack.enter_context(
+        mock.patch.object(
+            ledger,
+            "claim",
+            lambda person, ref: real(replace(person, creating_since=None), ref),
+        )
+    )
+    return stack
+
+
+def _record_over_others() -> AbstractContextManager[Any]:
+    return mock.patch.object(creation, "_rival_of", return_value=None)
+
+
+GUARDS = (
+    Guard("a claim is conditional on the version", _only("claim")),
+    Guard(
+        "a release is conditional on the version",
+        _only("release"),
+        script=(
+            (f"0: {CREATE}", "drop"),
+            ("0: release", "switch to 1"),
+            (f"1: {CREATE}", "late"),
+        ),
+    ),
+    Guard("a record is conditional on the version", _only("record"), script=LATE_SENDER),
+    Guard("a standing claim is reconciled before anything is created", _recreate_over_a_claim),
+    Guard("an unknown outcome keeps its claim", _unknown_means_not_done),
+    Guard("a claim is released only after SETTLE_SECONDS", _no_settling),
+    Guard("a POST is never repeated", _repeat_posts),
+    Guard("who comes too late closes its own lead", _record_over_others, script=LATE_SENDER),
+    Guard(
+        "what a dead process left to close is closed",
+        lambda: mock.patch.object(duplicates, "finish_closing", return_value=None),
+        script=(*LATE_SENDER, ("0: PATCH /api/v4/leads/", "crash")),
+    ),
+    Guard(
+        "the recorded lead is known without searching",
+        lambda: mock.patch.object(upsert, "_recorded_lead", return_value=None),
+    ),
+    Guard(
+        "reconciling looks through the newest contacts",
+        lambda: mock.patch.object(directory, "newest_contacts_of", return_value=[]),
+    ),
+    Guard(
+        "every identity is named before the search",
+        _name_one_identity,
+        scenarios.GROWING,
+    ),
+    Guard(
+        "a new identity raises the version",
+        _grow_silently,
+        replace(scenarios.KNOWN_BY_PHONE, most_made=0),
+        script=(("0: claim", "switch to 1"), ("1: read", "switch to 0")),
+    ),
+    Guard(
+        "nobody is united over a standing claim",
+        lambda: mock.patch.object(naming, "_standing_claim", return_value=None),
+        scenarios.NAMED_APART,
+    ),
+    Guard(
+        "the ledger learns what a contact carries",
+        lambda: mock.patch.object(directory, "learn_contact", return_value=None),
+        replace(scenarios.CARRIED, most_made=1),
+        script=(("0: claim", "switch to 1"),),
+    ),
+    Guard("a note is looked up before it is posted again", _forget_that_a_note_was_sent),
+)

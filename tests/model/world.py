@@ -1,0 +1,192 @@
+"""The world of a model check: the real protocol, ledger and sandbox, with the clock, the
+network and the processes in the scheduler's hands, and without any lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+from unittest import mock
+
+import requests
+from django.utils import timezone
+from requests.adapters import HTTPAdapter
+from urllib3.response import HTTPResponse
+
+from amocrm import conf, deadline, ledger, models, upsert
+from amocrm.client import Client
+from amocrm.contract import LeadRequest
+from amocrm.limiter import Limiter, Place
+from amocrm.sandbox.call import Request
+from amocrm.sandbox.core import Sandbox
+from amocrm.sandbox.settings import Settings
+from amocrm.tokens import LongLivedToken
+from tests.amocrm.deliveries import Remembered
+from tests.model.scheduler import Crash, step
+
+SETTLE = timedelta(seconds=300)
+LEDGER_STEPS = (
+    "name",
+    "read",
+    "claim",
+    "record",
+    "adopt",
+    "release",
+    "learn",
+    "forget_contact",
+    "version_of",
+)
+
+
+class NoLimit(Limiter):
+    """The limit is not what is being checked."""
+
+    def __init__(self) -> None:
+        self.max_rps = 1000
+
+    def wait(self, patience: float) -> Place:
+        return Place()
+
+
+@dataclass
+class Submission:
+    """One submission and what its deliveries remember between tries."""
+
+    request: LeadRequest
+    progress: Remembered = field(default_factory=Remembered)
+    delivered: bool = False
+
+
+class World:
+    """Everything that is shared: the CRM, the clock, and requests still on their way."""
+
+    def __init__(self) -> None:
+        self.sandbox = Sandbox(Settings(index_lag=10**9, rps=0, strangers=True))
+        self.late: list[Request] = []
+        self._set_clock(datetime(2026, 11, 23, 3, 0, tzinfo=UTC))
+
+    def reset(self) -> None:
+        """An empty CRM, an empty ledger."""
+        self.sandbox.reset()
+        self._set_clock(datetime(2026, 11, 23, 3, 0, tzinfo=UTC))
+        self.late.clear()
+        models.Person.objects.update(united_into=None)
+        for model in (
+            models.DuplicateLead,
+            models.Identity,
+            models.Person,
+            models.EventCount,
+            models.AccountState,
+        ):
+            model.objects.all().delete()
+
+    def read_clock(self) -> datetime:
+        """What every worker's clock says."""
+        return self.now
+
+    def carry_out(self, request: Request) -> Any:
+        """The CRM does what it was asked."""
+        return self.sandbox.carry_out(request, self.sandbox.account.generation)
+
+    def apply_late(self) -> None:
+        """What was held back happens now; nobody gets the answer."""
+        for request in self.late:
+            self.carry_out(request)
+        self.late.clear()
+
+    def catch_up_index(self) -> None:
+        """The search finds what has been written so far."""
+        index = self.sandbox.account.index
+        index.settle(self.sandbox.clock.seconds(), 0)
+
+    def pass_settle(self) -> None:
+        """``SETTLE_SECONDS`` pass. What is on its way arrives within them: the assumption."""
+        self.apply_late()
+        self._set_clock(self.now + SETTLE + timedelta(seconds=1))
+
+    def _set_clock(self, now: datetime) -> None:
+        self.now = now
+        self.sandbox.clock.offset = (self.now - datetime.now(UTC)).total_seconds()
+
+
+class _Network(HTTPAdapter):
+    """Hands requests to the sandbox, or does not, as the scheduler decides."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
+        call = deadline._current_call()
+        assert call is not None
+        call.is_connected = True
+        target = request.path_url
+        body = request.body or b""
+        asked = Request(
+            str(request.method),
+            target,
+            {"authorization": "Bearer token", "host": "crm"},
+            body if isinstance(body, bytes) else body.encode(),
+        )
+        order = step(f"{request.method} {target.split('?')[0]}", can_fail=request.method != "GET")
+        if order == "late":
+            self._world.late.append(asked)
+        elif order != "drop":
+            answer = self._world.carry_out(asked)
+        if order in ("late", "drop", "lose"):
+            raise requests.ConnectionError("the answer is lost")
+        step(f"answer to {request.method} {target.split('?')[0]}")
+        raw = HTTPResponse(
+            body=BytesIO(answer.body),
+            status=answer.status,
+            headers={"Content-Type": answer.content_type},
+            preload_content=False,
+        )
+        return self.build_response(request, raw)
+
+
+@contextmanager
+def running(world: World) -> Iterator[None]:
+    """Put the world under the protocol: its network, its clock, its steps."""
+
+    @contextmanager
+    def connect(settings: conf.AmoSettings) -> Iterator[Client]:
+        with requests.Session() as session:
+            session.mount("http://", _Network(world))
+            yield Client(
+                base_url=settings.base_url,
+                account=settings.account,
+                tokens=LongLivedToken("token"),
+                session=session,
+                calls=NoLimit(),
+                timeout=5,
+                patience=1,
+            )
+
+    with ExitStack() as patches:
+        patches.enter_context(mock.patch.object(upsert, "connect", connect))
+        patches.enter_context(mock.patch.object(timezone, "now", world.read_clock))
+        for name in LEDGER_STEPS:
+            real = getattr(ledger, name)
+            patches.enter_context(mock.patch.object(ledger, name, _stepping(name, real)))
+        yield
+
+
+def _stepping(name: str, real: Any) -> Any:
+    def with_step(*args: Any, **kwargs: Any) -> Any:
+        step(name)
+        return real(*args, **kwargs)
+
+    return with_step
+
+
+def deliver(submission: Submission) -> None:
+    """One try, as a worker makes it. A crash leaves the rest as it is."""
+    try:
+        upsert.upsert_lead(submission.request, submission.progress)
+    except Crash:
+        raise
+    submission.delivered = True
