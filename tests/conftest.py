@@ -88,6 +88,10 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
 
 
+# The fixture `copy`; a plugin, because it needs the environment that is set above.
+pytest_plugins = ("tests.project_copy",)
+
+
 # --- a skipped test on CI is a failed one ------------------------------------------------------
 
 
