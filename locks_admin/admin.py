@@ -1,0 +1,182 @@
+"""The locks' page in the admin: looking, clearing after a confirmation, resuming the CRM.
+
+None of the inherited addresses is kept: they would query a table that does not exist.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from amocrm import pause
+from amocrm.locks.clearing import Result
+from amocrm.locks.connection import TROUBLE
+from locks_admin import audit, board, page
+from locks_admin.choices import Choice, as_shown, chosen
+from locks_admin.models import Lock
+from locks_admin.people import may_see_people
+from locks_admin.shown import shown
+
+if TYPE_CHECKING:
+    _LockAdmin = admin.ModelAdmin[Lock]
+else:
+    _LockAdmin = admin.ModelAdmin
+
+REFRESH_SECONDS = 2
+LONGEST_REASON = 200
+
+
+@admin.register(Lock)
+class LockAdmin(_LockAdmin):
+    """Locks are taken and let go by deliveries: here they are watched and cleared."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """The page, its live part, clearing and resuming."""
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.changelist_view), name="locks_admin_lock_changelist"),
+            path("live/", view(self.live_view), name="locks_admin_lock_live"),
+            path("clear/", view(self.clear_view), name="locks_admin_lock_clear"),
+            path("resume/", view(self.resume_view), name="locks_admin_lock_resume"),
+        ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds a lock by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Lock | None = None) -> bool:
+        """There is nothing in a lock to change."""
+        return False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The whole page."""
+        self._require_view(request)
+        context = {
+            **self._context(request, _("Locks")),
+            **page.context(request.GET, _user(request)),
+            "params": request.GET,
+            "refresh_seconds": REFRESH_SECONDS,
+        }
+        return TemplateResponse(request, "admin/locks_admin/lock/page.html", context)
+
+    @method_decorator(never_cache)
+    def live_view(self, request: HttpRequest) -> HttpResponse:
+        """The part of the page that changes, as the page fetches it every two seconds."""
+        self._require_view(request)
+        context = {
+            **self._context(request, ""),
+            **page.context(request.GET, _user(request)),
+            "params": request.GET,
+        }
+        return TemplateResponse(request, "admin/locks_admin/lock/live.html", context)
+
+    @method_decorator(require_POST)
+    def clear_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what would be cleared; cleared it is once that comes back with a reason."""
+        self._require_delete(request)
+        try:
+            rows = board.read()
+            if "confirmed" not in request.POST:
+                return self._confirm(request, chosen(request.POST, rows))
+            choice = as_shown(request.POST.get("shown", "").splitlines(), rows)
+            why = request.POST.get("reason", "").strip()[:LONGEST_REASON]
+            if not why:
+                return self._confirm(request, choice, reason_missing=True)
+            self._clear(request, choice, why)
+        except TROUBLE as trouble:
+            text = _("Redis does not answer, so nothing was cleared: %(trouble)s")
+            messages.error(request, text % {"trouble": trouble})
+        return _back()
+
+    @method_decorator(require_POST)
+    def resume_view(self, request: HttpRequest) -> HttpResponse:
+        """End the CRM's pause now instead of at the next probe."""
+        self._require_delete(request)
+        if pause.resume(_user(request).get_username()):
+            messages.success(request, _("amoCRM is spoken to again."))
+        else:
+            messages.info(request, _("amoCRM was not paused any more."))
+        return _back()
+
+    def _confirm(
+        self, request: HttpRequest, choice: Choice, *, reason_missing: bool = False
+    ) -> HttpResponse:
+        if not choice.going:
+            _report(request, choice, {})
+            if not (choice.changed or choice.gone):
+                messages.warning(request, _("No lock was chosen, so there is nothing to clear."))
+            return _back()
+        rows = shown(choice.going, full=may_see_people(request.user))
+        context = {
+            **self._context(request, _("Clear locks?")),
+            "choice": choice,
+            "rows": rows,
+            "delivering": sum(row.delivering for row in rows),
+            "reason_missing": reason_missing,
+            "longest_reason": LONGEST_REASON,
+        }
+        return TemplateResponse(request, "admin/locks_admin/lock/confirm.html", context)
+
+    def _clear(self, request: HttpRequest, choice: Choice, why: str) -> None:
+        user = _user(request)
+        outcome = board.clear(choice.going, by=user.get_username(), why=why)
+        audit.log_cleared(user, outcome, why=why)
+        _report(request, choice, {one: sum(o.result is one for o in outcome) for one in Result})
+
+    def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        return {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.opts,
+            "may_clear": self.has_delete_permission(request),
+        }
+
+    def _require_view(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+
+    def _require_delete(self, request: HttpRequest) -> None:
+        if not self.has_delete_permission(request):
+            raise PermissionDenied
+
+
+def _report(request: HttpRequest, choice: Choice, results: dict[Result, int]) -> None:
+    cleared = results.get(Result.CLEARED, 0)
+    changed = choice.changed + results.get(Result.CHANGED, 0)
+    gone = choice.gone + results.get(Result.MISSING, 0)
+    if results:
+        text = ngettext("Cleared %(count)d lock.", "Cleared %(count)d locks.", cleared)
+        messages.success(request, text % {"count": cleared})
+    if changed:
+        text = ngettext(
+            "%(count)d lock changed hands meanwhile and was left.",
+            "%(count)d locks changed hands meanwhile and were left.",
+            changed,
+        )
+        messages.warning(request, text % {"count": changed})
+    if gone:
+        text = ngettext(
+            "%(count)d lock was gone already.", "%(count)d locks were gone already.", gone
+        )
+        messages.info(request, text % {"count": gone})
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def _back() -> HttpResponse:
+    return HttpResponseRedirect(reverse("admin:locks_admin_lock_changelist"))

@@ -1,0 +1,135 @@
+"""The JSON twin of the page: how the locks stand, which there are, and clearing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
+from rest_framework import status
+from rest_framework.exceptions import (
+    AuthenticationFailed,
+    NotAuthenticated,
+    ParseError,
+)
+from rest_framework.permissions import AllowAny, BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from amocrm.locks.clearing import Result
+from amocrm.locks.connection import TROUBLE
+from locks_admin import answers, audit, board, glance, timeline
+from locks_admin.board import BoardRow
+from locks_admin.listing import BadFilter, Wanted, flag, ordered
+from locks_admin.people import may_see_people
+
+ExceptionHandler = Callable[[Exception, dict[str, Any]], Response | None]
+
+DEFAULT_REASON = "cleared through the API"
+
+
+class MayManageLocks(BasePermission):
+    """Staff with ``view_lock`` may look, with ``delete_lock`` clear."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Whether the request's user is staff and has what its method needs."""
+        needed = "delete_lock" if request.method == "DELETE" else "view_lock"
+        return request.user.is_staff and request.user.has_perm(f"locks_admin.{needed}")
+
+
+class LocksView(APIView):
+    """What the endpoints have in common: who may, and how errors look."""
+
+    permission_classes: Sequence[type[BasePermission]] = (MayManageLocks,)
+
+    def get_exception_handler(self) -> ExceptionHandler:
+        """The project's handler; a 401 tells how to get a token, Redis's trouble is a 503."""
+        inner = cast(ExceptionHandler, super().get_exception_handler())
+
+        def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
+            if isinstance(exc, TROUBLE):
+                return answers.redis_down(exc, listing=self.request.method != "DELETE")
+            if isinstance(exc, BadFilter):
+                exc = ParseError(str(exc))
+            response = inner(exc, context)
+            if response is not None and isinstance(exc, NotAuthenticated | AuthenticationFailed):
+                response.data = answers.needs_login(str(exc.detail))
+            return response
+
+        return handle
+
+
+class StatusView(LocksView):
+    """``GET /api/admin/amocrm-locks/status``: open to all, holds no personal data."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def get(self, request: Request) -> Response:
+        """How things stand; 200 also without Redis."""
+        redis = glance.redis()
+        return Response(answers.status(redis, glance.deliveries(), glance.active_locks(redis)))
+
+
+class LockListView(LocksView):
+    """``/api/admin/amocrm-locks``: the locks, all or ``?q= state= stale= older_than=``."""
+
+    def get(self, request: Request) -> Response:
+        """List them, in the order of ``sort``."""
+        rows = ordered(_wanted(request), request.query_params.get("sort", ""))
+        return Response(answers.listing(glance.redis(), rows, full=may_see_people(request.user)))
+
+    def delete(self, request: Request) -> Response:
+        """Clear them; ``dry_run=true`` only counts, ``reason`` goes into the history."""
+        known = {*Wanted.NAMES, "dry_run", "reason"}
+        if unknown := sorted(set(request.query_params) - known):
+            raise BadFilter(_("Unknown filter: %(names)s") % {"names": ", ".join(unknown)})
+        rows = _wanted(request)
+        if flag(request.query_params, "dry_run"):
+            return Response(answers.would_clear(len(rows)))
+        return Response(answers.cleared(len(_clear(request, rows)[Result.CLEARED])))
+
+
+class LockView(LocksView):
+    """``/api/admin/amocrm-locks/<key>``: one lock."""
+
+    def delete(self, request: Request, key: str) -> Response:
+        """Clear it: 404 if it is not there, 409 if its holder is not ``holder_id``."""
+        row = board.read_one(key)
+        expected = request.query_params.get("holder_id", row.lock.holder_id if row else "")
+        if row is not None and expected == row.lock.holder_id:
+            outcome = _clear(request, [row])
+            if outcome[Result.CLEARED]:
+                return Response(answers.cleared(1))
+            row = row if outcome[Result.CHANGED] else None
+        if row is None:
+            return answers.refusal(status.HTTP_404_NOT_FOUND, _("There is no such lock."))
+        return answers.refusal(
+            status.HTTP_409_CONFLICT, _("Somebody else holds this lock now: nothing was cleared.")
+        )
+
+
+class HistoryView(LocksView):
+    """``GET /api/admin/amocrm-locks/history?q=&limit=``: what happened lately."""
+
+    def get(self, request: Request) -> Response:
+        """The latest events, newest first."""
+        full = may_see_people(request.user)
+        limit = timeline.read_limit(request.query_params.get("limit", ""))
+        words = request.query_params.get("q", "")
+        return Response(answers.events(timeline.latest(limit, words=words, full=full), full=full))
+
+
+def _wanted(request: Request) -> list[BoardRow]:
+    wanted = Wanted.read(request.query_params)
+    return wanted.among(board.read(), full=may_see_people(request.user))
+
+
+def _clear(request: Request, rows: list[BoardRow]) -> dict[Result, list[str]]:
+    user = cast(User, request.user)
+    why = request.query_params.get("reason", "").strip() or DEFAULT_REASON
+    outcome = board.clear(rows, by=user.get_username(), why=why)
+    audit.log_cleared(user, outcome, why=why)
+    return {result: [one.row.name for one in outcome if one.result is result] for result in Result}

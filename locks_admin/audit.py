@@ -1,0 +1,24 @@
+"""Who cleared what and why, in the admin's own log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib.admin.models import DELETION, LogEntry
+from django.contrib.auth.models import User
+
+from amocrm.locks.clearing import Cleared, Result
+from locks_admin.models import Lock
+from locks_admin.people import may_see_people, shown_name
+
+
+def log_cleared(user: User, outcome: Iterable[Cleared], *, why: str) -> None:
+    """One ``LogEntry`` for every lock that ``user`` cleared."""
+    full = may_see_people(user)
+    gone = [
+        Lock(name=shown_name(one.row.name, full=full))
+        for one in outcome
+        if one.result is Result.CLEARED
+    ]
+    if gone:
+        LogEntry.objects.log_actions(user.pk, gone, DELETION, change_message=why)

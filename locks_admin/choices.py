@@ -1,0 +1,53 @@
+"""What an operator chose to clear: the locks as they were shown, not as they are by now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.http import QueryDict
+
+from locks_admin.board import STALE, BoardRow
+from locks_admin.people import handle
+
+
+@dataclass
+class Choice:
+    """``going``: still as shown. ``changed`` and ``gone``: how many are not any more."""
+
+    going: list[BoardRow] = field(default_factory=list)
+    changed: int = 0
+    gone: int = 0
+
+    @property
+    def as_text(self) -> str:
+        """The choice for a form's field, one lock a line."""
+        return "\n".join(f"{handle(row.name)} {row.lock.holder_id}" for row in self.going)
+
+
+def chosen(form: QueryDict, rows: Iterable[BoardRow]) -> Choice:
+    """Read the table's form: one row's button, the ticked rows, the stale ones, or all."""
+    if "only" in form:
+        return as_shown([form.get("only", "")], rows)
+    scope = form.get("scope", "selected")
+    if scope == "all":
+        return Choice(going=list(rows))
+    if scope == "stale":
+        return Choice(going=[row for row in rows if row.state in STALE])
+    return as_shown(form.getlist("lock"), rows)
+
+
+def as_shown(picks: Iterable[str], rows: Iterable[BoardRow]) -> Choice:
+    """Those of ``rows`` that are picked (``<handle> <holder id>``) and have not changed hands."""
+    now = {handle(row.name): row for row in rows}
+    choice = Choice()
+    for pick in dict.fromkeys(filter(None, picks)):
+        name, _, holder_id = pick.partition(" ")
+        row = now.get(name)
+        if row is None:
+            choice.gone += 1
+        elif row.lock.holder_id != holder_id:
+            choice.changed += 1
+        else:
+            choice.going.append(row)
+    return choice

@@ -1,0 +1,98 @@
+"""How things stand, in a few figures: Redis, locks, deliveries, the CRM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Min
+from django.utils import timezone
+
+from amocrm import events, limiter, pause
+from amocrm.errors import LockUnavailable
+from amocrm.locks import health, inventory
+from amocrm.locks.connection import TROUBLE
+from amocrm.locks.health import Health
+from leads import claims
+from leads.models import Submission
+
+
+@dataclass(frozen=True)
+class Paused:
+    """Why nothing is sent to the CRM, and when it is asked again."""
+
+    reason: str
+    kind: str
+    since: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """``due``: should be tried now and nobody is at it; ``waiting``: for somebody's lock.
+
+    ``oldest_due_seconds`` is how long the one longest due has been so, ``None`` without any.
+    """
+
+    due: int
+    failed: int
+    waiting: int
+    oldest_due_seconds: int | None
+    paused: Paused | None
+
+    @property
+    def oldest_due_ms(self) -> int | None:
+        """The same in milliseconds."""
+        return None if self.oldest_due_seconds is None else self.oldest_due_seconds * 1000
+
+
+def deliveries() -> Deliveries:
+    """Count what waits to be delivered."""
+    now = timezone.now()
+    due = claims.due(now)
+    oldest = due.aggregate(oldest=Min("next_attempt_at"))["oldest"]
+    accepted = Submission.objects.filter(status=Submission.Status.ACCEPTED)
+    return Deliveries(
+        due=due.count(),
+        failed=Submission.objects.filter(status=Submission.Status.FAILED).count(),
+        waiting=accepted.exclude(waiting_for="").count(),
+        oldest_due_seconds=None if oldest is None else int((now - oldest).total_seconds()),
+        paused=_paused(),
+    )
+
+
+def redis() -> Health:
+    """Whether Redis can be relied on. Never raises."""
+    return health.check()
+
+
+def active_locks(state: Health) -> int:
+    """How many locks there are; 0 when nobody can tell."""
+    if not state.connected:
+        return 0
+    try:
+        return inventory.count()
+    except TROUBLE:
+        return 0
+
+
+def requests_per_second(state: Health) -> tuple[float, float] | None:
+    """Requests sent to the CRM in the last second, and the limit; ``None`` if nobody can tell."""
+    if state.enabled and not state.connected:
+        return None
+    try:
+        return limiter.usage()
+    except LockUnavailable:
+        return None
+
+
+def events_today() -> dict[str, int]:
+    """How often each unusual thing happened since midnight UTC."""
+    return events.totals()
+
+
+def _paused() -> Paused | None:
+    found = pause.is_paused()
+    if found is None:
+        return None
+    return Paused(reason=found.reason, kind=found.kind, since=found.since, until=found.until)

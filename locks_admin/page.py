@@ -1,0 +1,173 @@
+"""What the page shows, gathered for its templates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.cache import cache
+from django.core.paginator import Paginator
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from amocrm.locks import timings
+from amocrm.locks.connection import TROUBLE
+from locks_admin import board, chart, glance, timeline, troubles
+from locks_admin.board import STALE, BoardRow, State
+from locks_admin.listing import BadFilter, Wanted, ordered
+from locks_admin.people import may_see_people
+from locks_admin.shown import ShownEvent, address, shown, shown_events
+from locks_admin.words import (
+    COLUMNS,
+    COUNTER_NAMES,
+    STATE_NAMES,
+)
+
+PER_PAGE = 50
+CHART_AGE = 30  # seconds that a chart is shown before it is made anew
+
+
+def context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any]:
+    """Everything that the live part of the page shows."""
+    full = may_see_people(user)
+    redis = glance.redis()
+    deliveries = glance.deliveries()
+    rows = _read(connected=redis.connected)
+    try:
+        wanted = Wanted.read(params)
+    except BadFilter:
+        wanted = Wanted()
+    found = wanted.among(rows, full=full)
+    sort = params.get("sort", "-held")
+    pages = Paginator(ordered(found, sort), PER_PAGE)
+    here = pages.get_page(params.get("page"))
+    return {
+        "redis": redis,
+        "deliveries": deliveries,
+        "rate": glance.requests_per_second(redis),
+        "counters": _counters(),
+        "troubles": troubles.find(redis, deliveries, rows),
+        "total": len(rows),
+        "stale": sum(row.state in STALE for row in rows),
+        "states": _states(params, rows, wanted.state),
+        "columns": _columns(params, sort),
+        "rows": shown(list(here), full=full),
+        "page_links": _page_links(params, here.number, pages),
+        "filtered": len(found) != len(rows),
+        "history": _history(params, rows, full=full, connected=redis.connected),
+        "who": params.get("who", ""),
+        "of": params.get("of", ""),
+        "charts": _charts(connected=redis.connected),
+        "chart_size": {"width": chart.WIDTH, "height": chart.HEIGHT, "bar": chart.BAR},
+        "now": timezone.now(),
+        "full": full,
+        "links": {
+            "failed": address("admin:leads_submission_changelist") + "?status__exact=failed",
+            "submissions": address("admin:leads_submission_changelist"),
+        },
+    }
+
+
+def link(params: QueryDict, **changes: str) -> str:
+    """The page's own address with some parameters changed, empty ones left out."""
+    changed = params.copy()
+    changed.pop("page", None)
+    for name, value in changes.items():
+        changed.pop(name, None)
+        if value:
+            changed[name] = value
+    return f"?{changed.urlencode()}"
+
+
+def _read(*, connected: bool) -> list[BoardRow]:
+    if not connected:
+        return []
+    try:
+        return board.read()
+    except TROUBLE:
+        return []
+
+
+def _history(
+    params: QueryDict, rows: list[BoardRow], *, full: bool, connected: bool
+) -> list[ShownEvent] | None:
+    if not connected:
+        return None
+    held = {row.lock.holder_id for row in rows}
+    try:
+        events = timeline.latest(
+            timeline.DEFAULT_LIMIT,
+            words=params.get("who", ""),
+            of=params.get("of", ""),
+            full=full,
+            held=held,
+        )
+    except TROUBLE:
+        return None
+    return shown_events(events, full=full)
+
+
+def _charts(*, connected: bool) -> list[chart.Panel]:
+    if not connected:
+        return []
+    try:
+        minutes = cache.get_or_set("locks_admin.timings", timings.last_hour, CHART_AGE)
+    except TROUBLE:
+        return []
+    return chart.panels(minutes or [])
+
+
+def _counters() -> list[tuple[Any, int]]:
+    totals = glance.events_today()
+    return [(COUNTER_NAMES.get(name, name), count) for name, count in totals.items() if count]
+
+
+def _states(params: QueryDict, rows: list[BoardRow], chosen: State | None) -> list[dict[str, Any]]:
+    counts = Counter(row.state for row in rows)
+    everything = {
+        "name": _("all"),
+        "count": len(rows),
+        "url": link(params, state=""),
+        "chosen": chosen is None,
+    }
+    each = [
+        {
+            "name": STATE_NAMES[state],
+            "count": counts[state],
+            "url": link(params, state=state),
+            "chosen": chosen is state,
+            "state": state,
+        }
+        for state in State
+    ]
+    return [everything, *each]
+
+
+def _columns(params: QueryDict, sort: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "title": title,
+            "order": {name: "ascending", f"-{name}": "descending"}.get(sort, "none"),
+            "url": link(params, sort=name if sort == f"-{name}" else f"-{name}"),
+        }
+        for name, title in COLUMNS
+    ]
+
+
+def _page_links(params: QueryDict, current: int, pages: Paginator[Any]) -> list[dict[str, Any]]:
+    if pages.num_pages < 2:
+        return []
+    links: list[dict[str, Any]] = []
+    for number in pages.get_elided_page_range(current, on_each_side=2, on_ends=1):
+        is_number = isinstance(number, int)
+        links.append(
+            {
+                "text": number,
+                "url": link(params, page=str(number)) if is_number else "",
+                "current": number == current,
+            }
+        )
+    return links

@@ -1,0 +1,89 @@
+"""Who a lock is about, and how much of that an operator may see.
+
+Personal data is shown to those who may view submissions, because the same e-mails and phones
+stand there; everybody else sees masked names, finds nothing by searching for a whole one, and
+gets masked keys in the JSON too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
+from django.utils.crypto import salted_hmac
+
+from amocrm.locks.names import PREFIX
+
+PERSONAL_DATA = "leads.view_submission"
+_HANDLE_LENGTH = 20
+
+
+@dataclass(frozen=True)
+class LockedPerson:
+    """What a lock's name says of its person; ``other`` is a name of no shape that we know."""
+
+    email: str = ""
+    phone: str = ""
+    other: str = ""
+
+
+def may_see_people(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether e-mails and phones may be shown to ``user`` in full."""
+    return isinstance(user, PermissionsMixin) and user.has_perm(PERSONAL_DATA)
+
+
+def read_name(name: str) -> LockedPerson:
+    """The person in the three shapes of a lock's name: both, e-mail alone, phone alone."""
+    rest = name.removeprefix(PREFIX)
+    kind, _, value = rest.partition(":")
+    if kind == "phone" and value.isdigit():
+        return LockedPerson(phone=value)
+    if kind == "email" and "@" in value:
+        return LockedPerson(email=value)
+    email, _, phone = rest.rpartition(":")
+    if "@" in email and phone.isdigit():
+        return LockedPerson(email=email, phone=phone)
+    return LockedPerson(other=rest)
+
+
+def label(name: str, *, full: bool) -> str:
+    """The lock's person for people: ``te***@onai.academy · +7777***2233`` unless ``full``."""
+    person = read_name(name)
+    if person.other:
+        return person.other if full else _mask(person.other)
+    email = person.email if full else mask_email(person.email)
+    phone = person.phone if full else mask_phone(person.phone)
+    return " · ".join(part for part in (email, f"+{phone}" if phone else "") if part)
+
+
+def shown_name(name: str, *, full: bool) -> str:
+    """The lock's name, its person masked unless ``full``."""
+    if full:
+        return name
+    person = read_name(name)
+    if person.other:
+        return PREFIX + _mask(person.other)
+    if not person.phone:
+        return f"{PREFIX}email:{mask_email(person.email)}"
+    return f"{PREFIX}{mask_email(person.email) or 'phone'}:{mask_phone(person.phone)}"
+
+
+def handle(name: str) -> str:
+    """A short stand-in for the lock's name, for pages and links: it tells nobody who it is."""
+    return salted_hmac("locks_admin.handle", name).hexdigest()[:_HANDLE_LENGTH]
+
+
+def mask_email(email: str) -> str:
+    """``te***@onai.academy``."""
+    local, at, domain = email.partition("@")
+    return f"{local[: 2 if len(local) > 2 else 1]}***{at}{domain}" if email else ""
+
+
+def mask_phone(digits: str) -> str:
+    """``7777***2233``; of a short number less."""
+    return f"{digits[: max(0, min(4, len(digits) - 7))]}***{digits[-4:]}" if digits else ""
+
+
+def _mask(text: str) -> str:
+    return f"{text[:2]}***"

@@ -1,0 +1,174 @@
+// Keeps the locks' page up to date: fetches its live part and changes only what differs, so that
+// selection, focus and scroll stay where they are. Without it the page works, standing still.
+"use strict";
+
+(() => {
+  const page = document.getElementById("locks");
+  const live = document.getElementById("lk-live");
+  if (!page || !live) return;
+
+  const status = document.getElementById("lk-status");
+  const pause = document.getElementById("lk-pause");
+  const words = page.dataset;
+  const every = Number(words.everySeconds) * 1000;
+  const patience = Math.max(8000, every * 2);
+
+  let paused = sessionStorage.getItem("locks-paused") === "yes";
+  let asOf = live.querySelector("[data-now]").dataset.now;
+  let timer = 0;
+  let running = false;
+
+  // --- changing only what differs --------------------------------------------------------------
+
+  const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.dataset.key : undefined);
+
+  const alike = (a, b) => a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
+
+  function morphAttributes(from, to) {
+    for (const { name } of [...from.attributes]) {
+      if (!to.hasAttribute(name)) from.removeAttribute(name);
+    }
+    for (const { name, value } of [...to.attributes]) {
+      if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+    }
+  }
+
+  function morphChildren(from, to) {
+    const keyed = new Map();
+    for (const child of from.children) {
+      if (child.dataset.key) keyed.set(child.dataset.key, child);
+    }
+    const coming = new Set([...to.children].map((child) => child.dataset.key).filter(Boolean));
+    let here = from.firstChild;
+    for (const wanted of [...to.childNodes]) {
+      while (here && keyOf(here) && !coming.has(keyOf(here))) here = drop(here);
+      const key = keyOf(wanted);
+      const known = key ? keyed.get(key) : here && alike(here, wanted) ? here : null;
+      if (!known || known.nodeName !== wanted.nodeName) {
+        from.insertBefore(document.importNode(wanted, true), here);
+        continue;
+      }
+      if (known === here) here = here.nextSibling;
+      else from.insertBefore(known, here);
+      morph(known, wanted);
+    }
+    while (here) here = drop(here);
+  }
+
+  function drop(node) {
+    const next = node.nextSibling;
+    node.remove();
+    return next;
+  }
+
+  function morph(from, to) {
+    if (from.nodeType !== Node.ELEMENT_NODE) {
+      if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
+      return;
+    }
+    if ("keep" in from.dataset) return; // what the visitor ticks, types or what is counted here
+    morphAttributes(from, to);
+    morphChildren(from, to);
+  }
+
+  function show(html) {
+    const coming = new DOMParser().parseFromString(html, "text/html").querySelector("[data-now]");
+    if (!coming) throw new Error("not the live part");
+    const focused = document.activeElement;
+    morph(live.querySelector("[data-now]"), coming);
+    if (focused !== document.activeElement && focused.isConnected) {
+      focused.focus({ preventScroll: true });
+    }
+    asOf = coming.dataset.now;
+    countSelected();
+  }
+
+  // --- the selection ---------------------------------------------------------------------------
+
+  const ticks = () => [...live.querySelectorAll('input[name="lock"]')];
+
+  function countSelected() {
+    const button = document.getElementById("lk-clear-selected");
+    if (!button) return;
+    const all = ticks();
+    const selected = all.filter((tick) => tick.checked).length;
+    document.getElementById("lk-selected").textContent = `(${selected})`;
+    button.disabled = selected === 0;
+    const everything = document.getElementById("lk-all");
+    if (!everything) return;
+    everything.checked = selected > 0 && selected === all.length;
+    everything.indeterminate = selected > 0 && selected < all.length;
+  }
+
+  live.addEventListener("change", (event) => {
+    if (event.target.id === "lk-all") {
+      for (const tick of ticks()) tick.checked = event.target.checked;
+    }
+    countSelected();
+  });
+
+  // --- refreshing ------------------------------------------------------------------------------
+
+  function tell(mode, text) {
+    const changed = status.dataset.mode !== mode;
+    status.dataset.mode = mode;
+    page.toggleAttribute("data-lost", mode === "lost");
+    // Screen readers hear a change of mode, not every refresh.
+    status.setAttribute("aria-live", changed ? "polite" : "off");
+    status.textContent = `${text} ${asOf}`;
+  }
+
+  async function refresh() {
+    if (running) return;
+    running = true;
+    try {
+      const answer = await fetch(words.liveUrl + location.search, {
+        headers: { "X-Requested-With": "XMLHttpRequest" },
+        credentials: "same-origin",
+        signal: AbortSignal.timeout(patience),
+      });
+      if (answer.redirected || answer.status === 401 || answer.status === 403) {
+        tell("lost", words.textLogin);
+        return;
+      }
+      if (!answer.ok) throw new Error(String(answer.status));
+      const html = await answer.text();
+      if (paused) return;
+      show(html);
+      tell("live", words.textFresh);
+    } catch {
+      if (!paused) tell("lost", words.textLost);
+    } finally {
+      running = false;
+    }
+  }
+
+  async function turn() {
+    clearTimeout(timer);
+    if (paused) return;
+    if (!document.hidden) await refresh();
+    clearTimeout(timer);
+    if (!paused) timer = setTimeout(turn, every);
+  }
+
+  function showPause() {
+    pause.textContent = paused ? words.textGoOn : words.textPause;
+    pause.setAttribute("aria-pressed", String(paused));
+    if (paused) tell("paused", words.textPaused);
+  }
+
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    sessionStorage.setItem("locks-paused", paused ? "yes" : "no");
+    showPause();
+    turn();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) turn();
+  });
+
+  pause.hidden = false;
+  showPause();
+  countSelected();
+  turn();
+})();

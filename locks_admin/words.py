@@ -1,0 +1,53 @@
+"""What states, events and columns are called on the page."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from amocrm.locks import history
+from leads.models import Submission
+from locks_admin.board import State
+
+STATE_NAMES = {
+    State.LIVE: _("live"),
+    State.OVERDUE: _("overdue"),
+    State.ORPHAN: _("orphan"),
+    State.UNKNOWN: _("unknown"),
+}
+STATE_HELP = {
+    State.LIVE: _("its delivery is running"),
+    State.OVERDUE: _("its delivery is running for longer than LOCK_TTL"),
+    State.ORPHAN: _("whoever took it does not deliver this submission any more"),
+    State.UNKNOWN: _("it was not taken by this service"),
+}
+EVENT_NAMES = {
+    history.Kind.ACQUIRED: _("acquired"),
+    history.Kind.BUSY: _("busy"),
+    history.Kind.RELEASED: _("released"),
+    history.Kind.LOST: _("lost"),
+    history.Kind.EXPIRED: _("expired"),
+    history.Kind.CLEARED: _("cleared"),
+}
+COUNTER_NAMES = {
+    "lock_busy": _("lock busy"),
+    "lock_lost": _("lock lost"),
+    "lock_cleared": _("lock cleared"),
+    "claim_lost": _("claim lost"),
+    "adopted": _("lead adopted"),
+    "released": _("claim released"),
+    "united": _("people united"),
+    "two_contacts": _("two contacts"),
+    "duplicate_found": _("duplicate found"),
+    "duplicate_closed": _("duplicate closed"),
+    "account_paused": _("amoCRM paused"),
+    "rate_limited": _("slowed down by amoCRM"),
+}
+COLUMNS = (
+    ("person", _("Person")),
+    ("state", _("State")),
+    ("holder", _("Holder")),
+    ("held", _("Held")),
+    ("left", _("Time left")),
+    ("waiting", _("Waiting")),
+)
+FORM_NAMES = dict(Submission.Form.choices)

@@ -1,0 +1,60 @@
+"""Every text of the locks' page has its Russian, and the compiled catalogue is of this source."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_python
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+from django.utils.translation.template import templatize
+
+ROOT = Path(__file__).resolve().parents[2]
+CATALOGUE = ROOT / "locks_admin" / "locale" / "ru" / "LC_MESSAGES" / "django"
+KEYWORDS = {**DEFAULT_KEYWORDS, "gettext_lazy": None}
+PLACEHOLDER = re.compile(r"%\(\w+\)[a-z.0-9]+")
+
+
+def source_texts() -> set[str]:
+    """Every text marked for translation (of plurals the singular)."""
+    sources = [path.read_text() for path in (ROOT / "locks_admin").rglob("*.py")]
+    for path in (ROOT / "templates" / "admin" / "locks_admin").rglob("*.html"):
+        lines = templatize(path.read_text()).splitlines()
+        sources.append("\n".join(line.strip() for line in lines))
+    found: set[str] = set()
+    for source in sources:
+        texts: Any = extract_python(io.BytesIO(source.encode()), KEYWORDS, [], {})
+        found |= {text if isinstance(text, str) else text[0] for _, _, text, _ in texts}
+    return found
+
+
+def translations(catalogue: Catalog) -> dict[str, tuple[str, ...]]:
+    """Each text of the catalogue with its translations."""
+    found = {}
+    for message in catalogue:
+        if message.id:
+            key = message.id if isinstance(message.id, str) else message.id[0]
+            text = message.string or ""
+            found[key] = (text,) if isinstance(text, str) else tuple(text)
+    return found
+
+
+def test_every_text_has_its_russian_with_the_same_placeholders() -> None:
+    with CATALOGUE.with_suffix(".po").open("rb") as file:
+        russian = translations(read_po(file, locale="ru"))
+    assert set(russian) == source_texts()
+    for text, translated in russian.items():
+        for one in translated:
+            assert one, text
+            assert set(PLACEHOLDER.findall(one)) >= set(PLACEHOLDER.findall(text)), text
+
+
+def test_the_compiled_catalogue_is_of_this_source() -> None:
+    with CATALOGUE.with_suffix(".po").open("rb") as file:
+        source = translations(read_po(file, locale="ru"))
+    with CATALOGUE.with_suffix(".mo").open("rb") as file:
+        assert translations(read_mo(file)) == source
