@@ -65,7 +65,7 @@ def _settings_problems(settings: conf.AmoSettings) -> Iterator[CheckMessage]:
         # The sandbox takes any token; only there may it be missing while a service is set up.
         is_optional = is_local and not settings.access_token
         yield (Warning if is_optional else Error)(
-            _("AMOCRM_ACCESS_TOKEN cannot be a token: %(reason)s.") % {"reason": error},
+            _("AMOCRM_ACCESS_TOKEN cannot be a token: %(reason)s.") % {"reason": _(str(error))},
             hint=_("Copy the long-lived token from the integration's “Keys” tab, whole and alone."),
             id="amocrm.W003" if is_optional else "amocrm.E002",
         )

@@ -33,17 +33,17 @@ class Event(StrEnum):
     RATE_LIMITED = "rate_limited"
 
 
-def count(event: Event) -> None:
-    """Add one to today's count of ``event``."""
+def count(event: Event, times: int = 1) -> None:
+    """Add ``times`` to today's count of ``event``."""
     today = timezone.now().date()
     rows = EventCount.objects.filter(day=today, event=event)
-    if rows.update(count=F("count") + 1):
+    if rows.update(count=F("count") + times):
         return
     try:
         with transaction.atomic():
-            EventCount.objects.create(day=today, event=event, count=1)
+            EventCount.objects.create(day=today, event=event, count=times)
     except IntegrityError:  # another process made today's row first
-        rows.update(count=F("count") + 1)
+        rows.update(count=F("count") + times)
 
 
 def totals(days: int = 1) -> dict[str, int]:

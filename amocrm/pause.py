@@ -83,7 +83,7 @@ def begin(
             paused_since=now,
             pause_kind=kind,
             pause_reason=reason,
-            next_probe_at=now + (first_probe or PROBE_AFTER[0]),
+            next_probe_at=now + (PROBE_AFTER[0] if first_probe is None else first_probe),
             probes=0,
         )
     )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from amocrm import conf
 
@@ -35,11 +36,11 @@ class LongLivedToken:
     def __init__(self, token: str) -> None:
         """Raises ``ValueError`` where ``token`` cannot be one; the value is not in the text."""
         if not token.strip():
-            raise ValueError("the access token is empty")
+            raise ValueError(gettext_noop("the access token is empty"))
         if token != token.strip():
-            raise ValueError("the access token has blanks around it")
+            raise ValueError(gettext_noop("the access token has blanks around it"))
         if not _VISIBLE_ASCII.fullmatch(token):
-            raise ValueError("the access token has characters that no token has")
+            raise ValueError(gettext_noop("the access token has characters that no token has"))
         self._token = token
 
     def get(self) -> str:

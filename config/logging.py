@@ -57,7 +57,7 @@ def logging_config(*, log_format: str, masked: bool, secrets: Iterable[str]) -> 
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.worker.request": {"level": "ERROR"},
             "celery.beat": {"level": "WARNING"},
-            "redis_lock": {"level": "WARNING"},
+            "redis_lock": {"level": "ERROR"},
         },
     }
 

@@ -236,7 +236,7 @@ REST_FRAMEWORK = {
 # redis-py would try every command eleven times with growing pauses. A lock must rather fail at
 # once: the delivery comes back by itself, and a lock taken by a repeated command would be an
 # orphan. The timeout bounds every answer, the waiting ones (BLPOP) included.
-REDIS_LOCKS_SOCKET_TIMEOUT = 5.0
+REDIS_LOCKS_SOCKET_TIMEOUT = 2.0
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
@@ -268,6 +268,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 5,
+    # A message is only a bell and may be lost. Kept acknowledgements would do harm: each that a
+    # dying Redis does not take counts against the prefetch limit for ever, and once that is full
+    # the worker asks for nothing any more and notices nothing, until it is started anew.
+    "ack_emulation": False,
 }
 # For `app.connection_for_write(transport_options=…)`: whoever accepts a form must not wait for
 # the broker. `max_retries` is kombu's own loop around connecting, endless if not set.

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.db import Error as DatabaseError
-from django.db.models import F
-from django.utils import timezone
 from redis import Redis
 from redis_lock import UNLOCK_SCRIPT
 
@@ -23,7 +21,6 @@ from amocrm.locks import history
 from amocrm.locks.connection import locks_client
 from amocrm.locks.inventory import LockRow, as_value
 from amocrm.locks.names import SIGNAL_LIFE_MS, is_ours, key_of, signal_of
-from amocrm.models import EventCount
 
 _BATCH = 500
 
@@ -94,8 +91,6 @@ def _count(times: int) -> None:
     if not times:
         return
     try:
-        events.count(Event.LOCK_CLEARED)
-        today = EventCount.objects.filter(day=timezone.now().date(), event=Event.LOCK_CLEARED)
-        today.update(count=F("count") + times - 1)
+        events.count(Event.LOCK_CLEARED, times)
     except DatabaseError:
         logger.exception("Could not count the cleared locks")

@@ -79,7 +79,7 @@ def as_value(text: str) -> bytes:
 
 
 def _keys() -> set[bytes]:
-    found = locks_client().scan_iter(match=f"{KEY_PREFIX}{PREFIX}*", count=_SCAN_COUNT)
+    found = locks_client().scan_iter(match=f"{KEY_PREFIX}{PREFIX}?*", count=_SCAN_COUNT)
     return {cast(bytes, key) for key in found}  # SCAN may tell of a key twice
 
 

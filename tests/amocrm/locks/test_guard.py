@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -163,6 +165,35 @@ def test_an_expired_lock_is_taken_over_though_nobody_signals(
     locks_db.set(KEY, b"a dead worker", px=700)
     with hold(NAME, reference="heir") as held:
         assert 500 < held.waited_ms < 2000
+
+
+HOLDING = f"""
+import django, time
+django.setup()
+from amocrm.locks.guard import hold
+with hold({NAME!r}, reference="the victim"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_lock_of_a_killed_process_stays_until_it_expires_and_is_then_taken(
+    process_environment: dict[str, str], settings: Settings
+) -> None:
+    settings.LOCK_WAIT = 20
+    environment = {**process_environment, "AMOCRM_TIMEOUT": "1", "LOCK_TTL": "3"}
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDING], env=environment, stdout=subprocess.PIPE, text=True
+    ) as victim:
+        assert victim.stdout is not None
+        assert victim.stdout.readline() == "held\n"
+        victim.kill()
+    (row,) = inventory.list_locks()
+    assert row.holder is not None
+    assert (row.holder.pid, row.holder.reference) == (victim.pid, "the victim")
+    with hold(NAME, reference="the heir") as held:
+        assert held.holder.reference == "the heir"
+        assert held.waited_ms > 500
 
 
 def test_extending_restores_the_whole_time_to_live(

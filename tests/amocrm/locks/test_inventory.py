@@ -36,6 +36,7 @@ def test_only_locks_of_leads_are_listed(locks_db: redis.Redis) -> None:
     ):
         locks_db.set(key, "x")
     assert inventory.list_locks() == []
+    assert inventory.count() == 0
     assert inventory.read_locks(["celery", "amocrm:token"]) == []
 
 

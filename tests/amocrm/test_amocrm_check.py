@@ -1,0 +1,293 @@
+"""``manage.py amocrm_check``: what a person runs after filling ``env.env``."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_python
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+from django.core.cache import cache
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from amocrm import conf, pause, phone_search
+from amocrm.models import Person
+from amocrm.sandbox.server import Sandbox
+from tests.amocrm.test_tokens import jwt
+from tests.servers import RedisServer, free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FORMATTED = "+7 (777) 000-00-01"
+CATALOGUE = Path(conf.__file__).parent / "locale" / "ru" / "LC_MESSAGES" / "django"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(phone_search, "ASK_EVERY", 0.2)
+    monkeypatch.setattr(phone_search, "INDEX_PATIENCE", 5.0)
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def run(*options: str) -> tuple[int, str]:
+    """The exit status, and what was shown."""
+    out = io.StringIO()
+    try:
+        call_command("amocrm_check", *options, stdout=out)
+    except SystemExit as ended:
+        return int(str(ended.code)), out.getvalue()
+    return 0, out.getvalue()
+
+
+def findings(*options: str) -> dict[str, list[dict[str, Any]]]:
+    """What was found, by what it is about."""
+    status, shown = run("--json", "--language", "en", *options)
+    body = json.loads(shown)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for finding in body["findings"]:
+        found.setdefault(finding["about"], []).append(finding)
+    wrong = any(one["level"] == "error" for one in body["findings"])
+    assert (status, body["success"]) == (int(wrong), not wrong)
+    return found
+
+
+def levels(found: dict[str, list[dict[str, Any]]]) -> dict[str, set[str]]:
+    return {about: {one["level"] for one in rows} for about, rows in found.items()}
+
+
+def test_everything_in_order(sandbox: Sandbox) -> None:
+    sandbox.control.seed(contacts=[{"name": "Anna", "phones": [FORMATTED]}])
+    status, shown = run("--language", "en")
+    assert status == 0
+    assert "❌" not in shown
+    assert "⚠️" not in shown
+    for expected in (
+        "account “Sandbox academy”",
+        "Pipeline “Продажи” (3177727)",
+        "AMOCRM_STATUS_KASPI: stage “Kaspi” (32392171)",
+        "All UTM fields are there",
+        "At most 1000 requests a second",
+        "PHONE_SEARCH=digits is enough",
+        "To fix: 0, to look at: 0.",
+    ):
+        assert expected in shown
+    assert all(request["method"] == "GET" for request in sandbox.control.requests())
+
+
+def test_russian_is_the_default(sandbox: Sandbox) -> None:
+    status, shown = run()
+    assert status == 0
+    assert "Воронка «Продажи» (3177727)" in shown
+    assert "Исправить: 0" in shown
+
+
+def test_another_language_is_refused() -> None:
+    with pytest.raises(CommandError):
+        run("--language", "kk")
+
+
+def test_a_stage_that_is_not_there_is_to_be_fixed(sandbox: Sandbox, settings: Settings) -> None:
+    settings.AMOCRM_STATUS_CARD = 999
+    status, shown = run("--language", "en")
+    assert status == 1
+    assert "❌ AMOCRM_STATUS_CARD is 999" in shown
+    assert "→ Choose one of these: 32392159 Новая заявка" in shown
+
+
+def test_an_empty_stage_is_the_first_one(sandbox: Sandbox, settings: Settings) -> None:
+    settings.AMOCRM_STATUS_CARD = None
+    texts = [one["text"] for one in findings()["stage"]]
+    assert "AMOCRM_STATUS_CARD is empty: leads go to the first stage, “Новая заявка”." in texts
+
+
+def test_a_pipeline_that_is_not_there_is_to_be_fixed(sandbox: Sandbox, settings: Settings) -> None:
+    settings.AMOCRM_PIPELINE_ID = 999
+    (finding,) = findings()["pipeline"]
+    assert finding["level"] == "error"
+    assert "3177727 Продажи" in finding["fix"]
+    assert pause.is_paused() is None
+
+
+def test_a_missing_field_is_to_be_looked_at(sandbox: Sandbox) -> None:
+    sandbox.control.config(drop_field="FBCLID")
+    (finding,) = findings()["fields"]
+    assert finding["level"] == "warning"
+    assert "FBCLID" in finding["text"]
+    assert "GCLID" not in finding["text"]
+
+
+def test_a_revoked_token_is_to_be_fixed_and_pauses_nobody(sandbox: Sandbox) -> None:
+    sandbox.control.config(revoked_tokens=["*"])
+    (finding,) = findings()["account"]
+    assert finding["level"] == "error"
+    assert "Неверный логин или пароль" in finding["text"]
+    assert "Keys" in finding["fix"]
+    assert pause.is_paused() is None
+
+
+@pytest.mark.parametrize(
+    ("status", "says"), [(402, "not paid"), (403, "refuses"), (429, "slow down"), (502, "asked")]
+)
+def test_an_account_that_does_not_answer_as_it_should(
+    sandbox: Sandbox, status: int, says: str
+) -> None:
+    sandbox.control.fault("answer", times=-1, status=status, body={"detail": "own words"})
+    (finding,) = findings()["account"]
+    assert finding["level"] == "error"
+    assert says in finding["text"]
+    assert "own words" in finding["text"]
+    assert finding["fix"]
+
+
+def test_an_account_out_of_reach(settings: Settings) -> None:
+    settings.AMOCRM_BASE_URL = f"http://127.0.0.1:{free_port()}"
+    (finding,) = findings()["account"]
+    assert finding["level"] == "error"
+    assert settings.AMOCRM_BASE_URL in finding["text"]
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "says"),
+    [(400, "ok", "will until"), (10, "warning", "ends on"), (-10, "warning", "ended on")],
+)
+def test_until_when_the_token_is_good(
+    sandbox: Sandbox, settings: Settings, days: int, level: str, says: str
+) -> None:
+    end = timezone.now() + timedelta(days=days)
+    settings.AMOCRM_ACCESS_TOKEN = jwt({"exp": int(end.timestamp())})
+    (finding,) = findings()["token"]
+    assert finding["level"] == level
+    assert says in finding["text"]
+    assert f"{end:%d.%m.%Y}" in finding["text"]
+
+
+def test_a_token_that_cannot_be_one(sandbox: Sandbox, settings: Settings) -> None:
+    settings.AMOCRM_ACCESS_TOKEN = "with blank "
+    found = findings()
+    assert levels(found)["settings"] == {"error"}
+    assert "account" not in found
+    assert sandbox.control.requests() == []
+
+
+def test_without_redis_the_account_is_asked_all_the_same(
+    sandbox: Sandbox, redis_server: RedisServer
+) -> None:
+    redis_server.kill()
+    found = findings()
+    assert levels(found)["redis"] == {"error"}
+    assert levels(found)["account"] == {"ok"}
+    assert levels(found)["limits"] == {"ok"}
+
+
+def test_redis_switched_off_is_to_be_looked_at(sandbox: Sandbox, settings: Settings) -> None:
+    settings.REDIS_ENABLED = False
+    assert levels(findings())["redis"] == {"warning"}
+
+
+def test_a_pause_is_shown_and_stays(sandbox: Sandbox) -> None:
+    pause.begin(conf.current().account, "token", "the reason of the pause")
+    (finding,) = findings()["pause"]
+    assert finding["level"] == "warning"
+    assert "the reason of the pause" in finding["text"]
+    assert pause.is_paused() is not None
+
+
+# --- does the search see through a formatted phone? --------------------------------------------
+
+
+def test_nobody_knows_without_a_formatted_phone(sandbox: Sandbox) -> None:
+    sandbox.control.seed(contacts=[{"name": "Anna", "phones": ["+77770000001", "nonsense"]}])
+    (finding,) = findings()["search"]
+    assert finding["level"] == "warning"
+    assert "--create-test-lead" in finding["fix"]
+
+
+@pytest.mark.parametrize(
+    ("sees_through", "phone", "setting", "level"),
+    [
+        (True, FORMATTED, "digits", "ok"),
+        (True, FORMATTED, "all", "ok"),
+        (False, "+7 777 000 0001", "digits", "error"),
+        (False, "+7 777 000 0001", "all", "ok"),
+        (False, "8(777)000-00-01", "all", "warning"),
+    ],
+)
+def test_what_the_search_needs_is_compared_with_the_setting(
+    sandbox: Sandbox, settings: Settings, sees_through: bool, phone: str, setting: str, level: str
+) -> None:
+    settings.PHONE_SEARCH = setting
+    sandbox.control.config(see_through_phones=sees_through)
+    sandbox.control.seed(contacts=[{"name": "Anna", "phones": [phone]}])
+    (finding,) = findings()["search"]
+    assert finding["level"] == level
+    assert "PHONE_SEARCH=" in finding["text"] + finding["fix"]
+
+
+# --- the test lead -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sees_through", "level"), [(True, "ok"), (False, "error")])
+def test_a_test_lead_is_made_found_again_and_said_where_it_is(
+    sandbox: Sandbox, sees_through: bool, level: str
+) -> None:
+    sandbox.control.config(see_through_phones=sees_through, index_lag=1)
+    found = findings("--create-test-lead")
+    state = sandbox.control.state()
+    (lead,) = state["leads"]
+    assert lead["status_id"] == 32392159
+    assert lead["tags"] == ["тест"]
+    assert state["contacts"][0]["emails"][0].endswith("@example.com")
+    (made,) = found["test_lead"]
+    assert f"{sandbox.url}/leads/detail/{lead['id']}" in made["text"]
+    assert found["search"][0]["level"] == level
+    assert Person.objects.count() == 0
+
+
+def test_a_test_lead_that_is_refused_is_to_be_fixed(sandbox: Sandbox) -> None:
+    sandbox.control.fault("answer", method="POST", status=403, body={"detail": "Invalid scope"})
+    (finding,) = findings("--create-test-lead")["test_lead"]
+    assert finding["level"] == "error"
+    assert "Invalid scope" in finding["text"]
+
+
+# --- the translations --------------------------------------------------------------------------
+
+
+def test_every_text_has_its_russian_and_the_compiled_catalogue_is_of_this_source() -> None:
+    with CATALOGUE.with_suffix(".po").open("rb") as source:
+        written = {message.id: message for message in read_po(source)}
+    with CATALOGUE.with_suffix(".mo").open("rb") as compiled:
+        read = {message.id: message.string for message in read_mo(compiled)}
+    for text, message in written.items():
+        assert message.string, text
+        assert read[text] == message.string
+        if text:
+            assert sorted(placeholders(text)) == sorted(placeholders(message.string)), text
+    assert marked_texts() == written.keys() - {""}
+
+
+def placeholders(text: Any) -> list[str]:
+    return re.findall(r"%\(\w+\)[a-z]", str(text))
+
+
+def marked_texts() -> set[str]:
+    keywords = {**DEFAULT_KEYWORDS, "gettext_lazy": None, "gettext_noop": None}
+    found: set[str] = set()
+    folder = Path(conf.__file__).parent
+    for path in folder.rglob("*.py"):
+        if "sandbox" in path.parts:
+            continue
+        texts: Any = extract_python(io.BytesIO(path.read_bytes()), keywords, [], {})
+        found |= {text for _, _, text, _ in texts if isinstance(text, str)}
+    return found
