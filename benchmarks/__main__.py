@@ -1,0 +1,47 @@
+"""``python -m benchmarks`` (``make bench``): measure everything, print one table."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+
+from benchmarks.ground import ground
+from benchmarks.table import Section, rendered
+
+
+def main() -> int:
+    """Run and print; the table goes to standard output, progress to standard error."""
+    argparse.ArgumentParser(prog="make bench", description=__doc__).parse_args()
+    started = time.monotonic()
+    sections: list[Section] = []
+    with ground() as place:
+        # Only now: these need Django's settings.
+        from benchmarks import deliveries, intake, locks
+
+        _say("intake")
+        sections.append(intake.over_http(place))
+        sections.append(intake.into_sqlite())
+        _say("deliveries")
+        sections.append(deliveries.per_second())
+        sections.append(deliveries.requests_each(place))
+        _say("locks")
+        sections.append(locks.one_lock())
+        sections += locks.many_locks(place)
+    print(rendered(sections))
+    print(
+        f"Measured in {time.monotonic() - started:.0f} s on {os.cpu_count()} CPUs,"
+        f" Python {platform.python_version()}, {platform.system()}; Redis, SQLite and the sandbox"
+        " amoCRM on this machine."
+    )
+    return 0
+
+
+def _say(what: str) -> None:
+    print(f"measuring: {what}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
