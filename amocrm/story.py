@@ -15,11 +15,15 @@ from typing import Any
 _subject: ContextVar[str] = ContextVar("amocrm_story_subject", default="")
 
 
+def person(email: str, phone: str) -> str:
+    """Who somebody is, as far as known."""
+    return " / ".join(part for part in (email, phone) if part) or "nobody named"
+
+
 @contextmanager
 def about(*, email: str, phone: str, reference: str) -> Iterator[None]:
     """Name the person and the submission at the end of every line logged in this block."""
-    person = " / ".join(part for part in (email, phone) if part) or "nobody named"
-    token = _subject.set(f" · {person} · submission {reference}")
+    token = _subject.set(f" · {person(email, phone)} · submission {reference}")
     try:
         yield
     finally:

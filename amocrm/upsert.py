@@ -80,9 +80,8 @@ def _upsert(
             try:
                 person = ledger.name(settings.account, named)  # step 1
                 log.info(
-                    "🔐 [LOCK] Attempting to acquire lock for lead: %s / %s",
-                    request.email,
-                    request.phone,
+                    "🔐 [LOCK] Attempting to acquire lock for lead: %s",
+                    story.person(request.email, request.phone),
                 )
                 with under_lock(person) as work:  # step 2
                     return _deliver(work)
@@ -108,12 +107,13 @@ def _deliver(work: Work) -> LeadResult:
 
 
 def _known_from_earlier_try(work: Work) -> LeadResult | None:
-    """An earlier try got as far as the note: go on from there, if its lead is still good."""
+    """An earlier try got as far as the note: go on from there, if its lead is still good, and
+    still theirs: a manager may have re-assigned it, the account may be another one."""
     lead_id, action = work.progress.lead_id, work.progress.action
     if lead_id is None or action is None:
         return None
     lead = work.crm.lead(lead_id)
-    if lead is None or not lead.is_active(work.shape().pipeline_id):
+    if lead is None or not _is_active_and_theirs(work, lead):
         return None
     log.info("⏩ [DEDUP] Lead %s by an earlier try: ID %s", action, lead_id)
     update_lead(work, lead)

@@ -47,6 +47,7 @@ def status(redis: Health, deliveries: Deliveries, active: int) -> Body:
         },
         "requests_per_second": None if rate is None else {"now": rate[0], "limit": rate[1]},
         "events": glance.events_today(),
+        "token_warning": glance.token_warning(),
         "message": _verdict(redis),
         "timestamp": _now(),
     }

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Min
 from django.utils import timezone
 
-from amocrm import events, limiter, pause
+from amocrm import events, limiter, pause, tokens
 from amocrm.errors import LockUnavailable
 from amocrm.locks import health, inventory
 from amocrm.locks.connection import TROUBLE
@@ -64,6 +64,11 @@ def deliveries() -> Deliveries:
 def redis() -> Health:
     """Whether Redis can be relied on. Never raises."""
     return health.check()
+
+
+def token_warning() -> str | None:
+    """A sentence while the access token has ended or ends within 30 days."""
+    return tokens.expiry_warning(timezone.now())
 
 
 def active_locks(state: Health) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from amocrm.locks.health import Health
+from locks_admin import glance
 from locks_admin.board import BoardRow, State
 from locks_admin.durations import in_words
 from locks_admin.glance import Deliveries
@@ -29,7 +30,8 @@ class Trouble:
 def find(redis: Health, deliveries: Deliveries, rows: Iterable[BoardRow]) -> list[Trouble]:
     """Everything that is wrong now, the gravest first."""
     rows = list(rows)
-    found = [*_redis(redis), *_crm(deliveries), *_late(redis, deliveries), *_locks(rows)]
+    crm = [*_crm(deliveries), *_token()]
+    found = [*_redis(redis), *crm, *_late(redis, deliveries), *_locks(rows)]
     return sorted(found, key=lambda trouble: not trouble.grave)
 
 
@@ -98,6 +100,16 @@ def _crm(deliveries: Deliveries) -> Iterable[Trouble]:
             % {"reason": deliveries.paused.reason},
             ("python manage.py amocrm_check",),
             grave=True,
+        )
+
+
+def _token() -> Iterable[Trouble]:
+    if warning := glance.token_warning():
+        yield Trouble(
+            "token",
+            _("The amoCRM token needs a successor"),
+            warning,
+            ("python manage.py amocrm_check",),
         )
 
 

@@ -268,6 +268,23 @@ def test_a_lead_given_to_somebody_else_is_theirs(sandbox: RunningSandbox) -> Non
     assert second.lead_id != first.lead_id
 
 
+def test_a_lead_given_to_somebody_else_between_two_tries_is_left_alone(
+    sandbox: RunningSandbox,
+) -> None:
+    planted = sandbox.control.seed(
+        contacts=[{"name": "Борис", "emails": ["boris@x.kz"], "phones": []}],
+        leads=[{"contact": 0, "status_id": FIRST_STAGE}],
+    )
+    before = sandbox.control.state()
+
+    result = upsert_lead(request_of(), Remembered(planted["leads"][0], "created"))
+
+    assert result.lead_id != planted["leads"][0]
+    after = sandbox.control.state()
+    assert before["contacts"][0] in after["contacts"]
+    assert before["leads"][0] in after["leads"]
+
+
 def test_a_contact_merged_away_takes_the_person_along(sandbox: RunningSandbox) -> None:
     first = delivered()
     (contact,) = sandbox.control.state()["contacts"]

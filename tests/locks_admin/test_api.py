@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +18,7 @@ from rest_framework.test import APIClient
 from amocrm.locks import history
 from amocrm.models import AccountState
 from leads.models import Submission
+from locks_admin import glance, troubles
 from tests.locks_admin.conftest import LIST, Locks, person
 from tests.servers import RedisServer
 
@@ -80,6 +83,23 @@ def test_status_with_redis_disabled_says_so(settings: Settings, db: None) -> Non
     body = client().get(f"{LIST}/status").json()
     assert body["system"]["locks_enabled"] is False
     assert "REDIS_ENABLED" in body["message"]
+
+
+def test_status_and_page_warn_of_a_token_that_ends_within_thirty_days(
+    settings: Settings, db: None
+) -> None:
+    def token(days: int) -> str:
+        claims = {"exp": int((timezone.now() + timedelta(days=days)).timestamp())}
+        middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+        return f"e30.{middle}.signature"
+
+    settings.AMOCRM_ACCESS_TOKEN = token(31)
+    assert client().get(f"{LIST}/status").json()["token_warning"] is None
+
+    settings.AMOCRM_ACCESS_TOKEN = token(29)
+    assert client().get(f"{LIST}/status").json()["token_warning"]
+    found = troubles.find(glance.redis(), glance.deliveries(), [])
+    assert "token" in [trouble.code for trouble in found]
 
 
 def test_status_counts_deliveries_and_tells_of_a_pause(settings: Settings, db: None) -> None:
