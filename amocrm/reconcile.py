@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
 from amocrm import directory, duplicates, ledger
+from amocrm.entities import Lead
 from amocrm.errors import StillSettling
 from amocrm.story import logger
 from amocrm.work import StartOver, Work
@@ -38,14 +39,20 @@ def reconcile(work: Work) -> None:
         )
     }
     leads = directory.active_leads(work, contacts.values())
-    if leads:
-        lead = duplicates.choose(work, leads)
-        work.person = ledger.adopt(work.person, lead.id)
-        work.action = "created" if lead.created_at >= oldest else "updated"
-        return
-    if not is_settled:
+    is_known = any(_may_be_the_claimed_one(work, lead, oldest) for lead in leads)
+    if not is_known and not is_settled:
+        # An older lead is no answer: ours may still arrive beside it.
         raise StillSettling(
             "an earlier call may still make the lead", lock_name=work.person.lock_name
         )
-    work.person = ledger.release(work.person)
-    raise StartOver
+    if not leads:
+        work.person = ledger.release(work.person)
+        raise StartOver
+    lead = duplicates.choose(work, leads)
+    work.action = "created" if _may_be_the_claimed_one(work, lead, oldest) else "updated"
+    work.person = ledger.adopt(work.person, lead.id)
+
+
+def _may_be_the_claimed_one(work: Work, lead: Lead, oldest: datetime) -> bool:
+    """Whether the claim can have been for this lead: it is new, and nobody's yet."""
+    return lead.created_at >= oldest and not ledger.is_recorded(work.person.account, lead.id)

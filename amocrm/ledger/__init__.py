@@ -22,7 +22,7 @@ from amocrm.ledger.naming import (
     learn,
     name,
 )
-from amocrm.ledger.state import PersonState, read, version_of
+from amocrm.ledger.state import PersonState, is_recorded, read, version_of
 
 __all__ = [
     "ClaimStands",
@@ -33,6 +33,7 @@ __all__ = [
     "forget_account",
     "forget_contact",
     "is_claim_of",
+    "is_recorded",
     "learn",
     "name",
     "read",

@@ -52,6 +52,11 @@ def version_of(person_id: int) -> int:
     return Person.objects.values_list("version", flat=True).get(id=person_id)
 
 
+def is_recorded(account: str, lead_id: int) -> bool:
+    """Whether this lead is somebody's already."""
+    return Person.objects.filter(account=account, lead_id=lead_id).exists()
+
+
 def state_of(person: Person) -> PersonState:
     """The state of a row that was just read or is locked by this transaction."""
     keys = Identity.objects.filter(person=person).values_list("kind", "value")

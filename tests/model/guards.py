@@ -11,7 +11,7 @@ from unittest import mock
 
 from django.db.models import F
 
-from amocrm import conf, creation, directory, duplicates, ledger, notes, upsert
+from amocrm import conf, creation, directory, duplicates, ledger, notes, reconcile, upsert
 from amocrm.client import Client
 from amocrm.errors import OutcomeUnknown
 from amocrm.ledger import PersonState, claims, naming
@@ -140,6 +140,12 @@ GUARDS = (
     Guard("a standing claim is reconciled before anything is created", _recreate_over_a_claim),
     Guard("an unknown outcome keeps its claim", _unknown_means_not_done),
     Guard("a claim is released only after SETTLE_SECONDS", _no_settling),
+    Guard(
+        "an older lead does not end a claim",
+        lambda: mock.patch.object(reconcile, "_may_be_the_claimed_one", return_value=True),
+        scenarios.KNOWN_BY_PHONE,
+        script=((f"0: {CREATE}", "late"),),
+    ),
     Guard("a POST is never repeated", _repeat_posts),
     Guard("who comes too late closes its own lead", _record_over_others, script=LATE_SENDER),
     Guard(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from amocrm.sandbox.acts import plant
 from tests.amocrm.deliveries import request_of
 from tests.model.explore import Scenario
@@ -22,8 +24,10 @@ def _submissions(*named: tuple[str, str]) -> list[Submission]:
 def _plant_contact(
     world: World, *, emails: list[str], phones: list[str], with_lead: bool = False
 ) -> None:
-    contacts = [{"name": "Анна", "emails": emails, "phones": phones}]
-    leads = [{"contact": 0, "pipeline_id": PIPELINE, "status_id": STAGE}] if with_lead else []
+    long_ago = {"created_at": int((world.now - timedelta(days=1)).timestamp())}
+    contacts = [{"name": "Анна", "emails": emails, "phones": phones, **long_ago}]
+    lead = {"contact": 0, "pipeline_id": PIPELINE, "status_id": STAGE, **long_ago}
+    leads = [lead] if with_lead else []
     plant(world.sandbox.account, {"contacts": contacts, "leads": leads})
     world.catch_up_index()
 
