@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from amocrm.account import AccountShape
 from amocrm.contract import LeadRequest
 from amocrm.entities import Contact, Lead
+from amocrm.errors import Rejected
 from amocrm.identity import IdentityKey
 from amocrm.story import logger
 
@@ -25,9 +27,10 @@ def new_lead(
     *,
     contact: Contact | None,
     named: frozenset[IdentityKey],
-    with_fields: bool = True,
+    without: frozenset[str] = frozenset(),
 ) -> Body:
-    """A lead on ``contact``, or on a new contact that carries ``named``."""
+    """A lead on ``contact``, or on a new contact that carries ``named``; the custom fields
+    whose codes are in ``without`` are left out."""
     body: Body = {
         "name": request.lead_name[:LONGEST_NAME],
         "pipeline_id": shape.pipeline_id,
@@ -38,13 +41,17 @@ def new_lead(
             "contacts": [{"id": contact.id} if contact else _new_contact(request, named)]
         },
     }
-    if with_fields and (fields := _utm_fields(request.utm, shape)):
+    if fields := _utm_fields(request.utm, shape, without):
         body["custom_fields_values"] = fields
     return body
 
 
 def lead_changes(
-    request: LeadRequest, lead: Lead, shape: AccountShape, *, with_fields: bool = True
+    request: LeadRequest,
+    lead: Lead,
+    shape: AccountShape,
+    *,
+    without: frozenset[str] = frozenset(),
 ) -> Body:
     """What this submission changes on an existing lead; empty if nothing.
 
@@ -60,9 +67,25 @@ def lead_changes(
         body["pipeline_id"] = shape.pipeline_id
         body["status_id"] = stage
     empty = {key: value for key, value in request.utm.items() if _code(key) not in lead.filled}
-    if with_fields and (fields := _utm_fields(empty, shape)):
+    if fields := _utm_fields(empty, shape, without):
         body["custom_fields_values"] = fields
     return body
+
+
+def rejected_fields(error: Rejected, sent: Body) -> frozenset[str] | None:
+    """The codes of the custom fields in ``sent`` that amoCRM rejected: the lead can do without.
+
+    ``None`` where something else was rejected too. Paths are like
+    ``custom_fields_values.0.field_id``, in a batch with the row's number before them.
+    """
+    fields = sent.get("custom_fields_values") or []
+    codes = set()
+    for problem in error.problems:
+        found = re.fullmatch(r"(?:\d+\.)?custom_fields_values\.(\d+)(?:\..*)?", problem.path)
+        if found is None or int(found[1]) >= len(fields):
+            return None
+        codes.add(str(fields[int(found[1])]["field_code"]))
+    return frozenset(codes) or None
 
 
 def contact_additions(contact: Contact, missing: frozenset[IdentityKey]) -> Body:
@@ -121,10 +144,10 @@ def _code(utm_key: str) -> str:
     return utm_key.upper()
 
 
-def _utm_fields(utm: Mapping[str, str], shape: AccountShape) -> list[Body]:
+def _utm_fields(utm: Mapping[str, str], shape: AccountShape, without: frozenset[str]) -> list[Body]:
     fields = []
     for key, value in sorted(utm.items()):
-        if not value:
+        if not value or _code(key) in without:
             continue
         if _code(key) in shape.lead_fields:
             fields.append({"field_code": _code(key), "values": [{"value": value}]})

@@ -10,7 +10,7 @@ from amocrm.entities import Contact, Created
 from amocrm.errors import AmoError, ClaimLost, ComeBack, Rejected
 from amocrm.ledger import PersonState
 from amocrm.story import logger
-from amocrm.update import complete_contact, concerns_fields
+from amocrm.update import complete_contact
 from amocrm.work import Work
 
 log = logger(__name__)
@@ -28,14 +28,16 @@ def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
     knows whether it was made; any other error means it was not, and the claim is released.
     """
     contact = contacts[0] if contacts else None
+    body = _body(work, contact)
     try:
-        created = _send(work, _body(work, contact))
+        created = _send(work, body)
     except Rejected as error:
-        if not concerns_fields(error):
+        rejected = bodies.rejected_fields(error, body)
+        if rejected is None:
             raise
         log.warning("🏷 amoCRM rejects a field of the lead, making it without: %s", error)
         work.shape(fresh=True)
-        created = _send(work, _body(work, contact, with_fields=False))
+        created = _send(work, _body(work, contact, without=rejected))
     _record(work, created)
     action: Action = "updated" if created.merged else "created"
     # Before anything else can go wrong: the next try goes on from here.
@@ -45,13 +47,15 @@ def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
     return created.lead_id, action
 
 
-def _body(work: Work, contact: Contact | None, *, with_fields: bool = True) -> bodies.Body:
+def _body(
+    work: Work, contact: Contact | None, *, without: frozenset[str] = frozenset()
+) -> bodies.Body:
     return bodies.new_lead(
         work.request,
         work.shape(),
         contact=contact,
         named=work.person.searchable,
-        with_fields=with_fields,
+        without=without,
     )
 
 

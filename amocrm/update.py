@@ -14,21 +14,23 @@ log = logger(__name__)
 
 def update_lead(work: Work, lead: Lead) -> None:
     """Bring the submission into an existing lead. Doing it twice changes nothing more."""
-    shape = work.shape()
-    changes = bodies.lead_changes(work.request, lead, shape)
-    if changes:
-        try:
-            work.crm.update_lead(lead.id, changes)
-        except Rejected as error:
-            if not concerns_fields(error):
-                raise
-            log.warning("🏷 amoCRM rejects a field of the lead: %s", error)
-            shape = work.shape(fresh=True)
-            changes = bodies.lead_changes(work.request, lead, shape, with_fields=False)
-            if changes:
-                work.crm.update_lead(lead.id, changes)
+    changes = bodies.lead_changes(work.request, lead, work.shape())
+    try:
+        _change(work, lead, changes)
+    except Rejected as error:
+        rejected = bodies.rejected_fields(error, changes)
+        if rejected is None:
+            raise
+        log.warning("🏷 amoCRM rejects a field of the lead, updating without: %s", error)
+        shape = work.shape(fresh=True)
+        _change(work, lead, bodies.lead_changes(work.request, lead, shape, without=rejected))
     if lead.contact_ids:
         complete_contact(work, lead.contact_ids[0])
+
+
+def _change(work: Work, lead: Lead, changes: bodies.Body) -> None:
+    if changes:
+        work.crm.update_lead(lead.id, changes)
 
 
 def complete_contact(work: Work, contact_id: int) -> None:
@@ -52,11 +54,3 @@ def complete_contact(work: Work, contact_id: int) -> None:
 def _missing(work: Work, contacts: list[Contact]) -> frozenset[IdentityKey]:
     carried = [directory.carried_by(contact, work.settings) for contact in contacts]
     return work.person.searchable.difference(*carried)
-
-
-def concerns_fields(error: Rejected) -> bool:
-    """Whether only custom fields of the lead, which are optional, were rejected."""
-    return bool(error.problems) and all(
-        "custom_fields_values" in problem.path and "contacts" not in problem.path
-        for problem in error.problems
-    )

@@ -147,6 +147,21 @@ def test_nobody_to_identify_is_for_a_person_to_look_at(
     assert not Person.objects.exists()
 
 
+def test_a_field_deleted_from_the_account_is_left_out_and_the_others_stay(
+    sandbox: RunningSandbox,
+) -> None:
+    first = delivered(utm={"utm_source": "instagram"})
+    sandbox.control.config(drop_field="FBCLID")
+
+    second = delivered(OTHER_EMAIL, OTHER_PHONE, utm={"fbclid": "1", "utm_medium": "cpc"})
+    third = delivered(utm={"fbclid": "1", "utm_term": "design"})
+
+    assert third.lead_id == first.lead_id
+    leads = {lead["id"]: lead["fields"] for lead in active_leads(sandbox)}
+    assert leads[second.lead_id] == {"UTM_MEDIUM": "cpc"}
+    assert leads[third.lead_id] == {"UTM_SOURCE": "instagram", "UTM_TERM": "design"}
+
+
 # One person, however named -------------------------------------------------------------------
 
 
