@@ -16,6 +16,7 @@ from amocrm.story import logger
 log = logger(__name__)
 
 LONGEST_NAME = 250
+TAGS = "tags_to_add"
 FIELD_OF_KIND = {"email": "EMAIL", "phone": "PHONE"}
 
 Body = dict[str, Any]
@@ -29,18 +30,19 @@ def new_lead(
     named: frozenset[IdentityKey],
     without: frozenset[str] = frozenset(),
 ) -> Body:
-    """A lead on ``contact``, or on a new contact that carries ``named``; the custom fields
-    whose codes are in ``without`` are left out."""
+    """A lead on ``contact``, or on a new contact that carries ``named``; what ``without``
+    lists (codes of custom fields, :data:`TAGS`) is left out."""
     body: Body = {
         "name": request.lead_name[:LONGEST_NAME],
         "pipeline_id": shape.pipeline_id,
         "status_id": request.stage or shape.first_stage,
-        "tags_to_add": _tags(request.tags),
         "request_id": request.reference,
         "_embedded": {
             "contacts": [{"id": contact.id} if contact else _new_contact(request, named)]
         },
     }
+    if TAGS not in without and (tags := _tags(request.tags)):
+        body[TAGS] = tags
     if fields := _utm_fields(request.utm, shape, without):
         body["custom_fields_values"] = fields
     return body
@@ -60,8 +62,9 @@ def lead_changes(
     """
     body: Body = {}
     there = {tag.casefold() for tag in lead.tags}
-    if missing := _tags(tuple(tag for tag in request.tags if tag.casefold() not in there)):
-        body["tags_to_add"] = missing
+    missing = _tags(tuple(tag for tag in request.tags if tag.casefold() not in there))
+    if missing and TAGS not in without:
+        body[TAGS] = missing
     stage = request.stage or shape.first_stage
     if shape.is_forward(lead.status_id, stage):
         body["pipeline_id"] = shape.pipeline_id
@@ -72,15 +75,19 @@ def lead_changes(
     return body
 
 
-def rejected_fields(error: Rejected, sent: Body) -> frozenset[str] | None:
-    """The codes of the custom fields in ``sent`` that amoCRM rejected: the lead can do without.
+def dispensable(error: Rejected, sent: Body) -> frozenset[str] | None:
+    """What amoCRM rejected in ``sent`` and the lead can do without: the codes of custom fields,
+    and :data:`TAGS`. ``None`` where something else was rejected too.
 
-    ``None`` where something else was rejected too. Paths are like
-    ``custom_fields_values.0.field_id``, in a batch with the row's number before them.
+    Paths are like ``custom_fields_values.0.field_id``, in a batch with the row's number before
+    them.
     """
     fields = sent.get("custom_fields_values") or []
     codes = set()
     for problem in error.problems:
+        if re.fullmatch(rf"(?:\d+\.)?{TAGS}(?:\..*)?", problem.path):
+            codes.add(TAGS)
+            continue
         found = re.fullmatch(r"(?:\d+\.)?custom_fields_values\.(\d+)(?:\..*)?", problem.path)
         if found is None or int(found[1]) >= len(fields):
             return None

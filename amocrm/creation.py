@@ -32,10 +32,10 @@ def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
     try:
         created = _send(work, body)
     except Rejected as error:
-        rejected = bodies.rejected_fields(error, body)
+        rejected = bodies.dispensable(error, body)
         if rejected is None:
             raise
-        log.warning("🏷 amoCRM rejects a field of the lead, making it without: %s", error)
+        log.warning("🏷 amoCRM rejects a part of the lead, making it without: %s", error)
         work.shape(fresh=True)
         created = _send(work, _body(work, contact, without=rejected))
     _record(work, created)

@@ -18,10 +18,10 @@ def update_lead(work: Work, lead: Lead) -> None:
     try:
         _change(work, lead, changes)
     except Rejected as error:
-        rejected = bodies.rejected_fields(error, changes)
+        rejected = bodies.dispensable(error, changes)
         if rejected is None:
             raise
-        log.warning("🏷 amoCRM rejects a field of the lead, updating without: %s", error)
+        log.warning("🏷 amoCRM rejects a part of the lead, updating without: %s", error)
         shape = work.shape(fresh=True)
         _change(work, lead, bodies.lead_changes(work.request, lead, shape, without=rejected))
     if lead.contact_ids:

@@ -36,8 +36,9 @@ def find_duplicate_leads() -> None:
     out = io.StringIO()
     try:
         call_command("find_duplicate_leads", stdout=out)
-    except (SystemExit, CommandError) as error:
-        if isinstance(error, SystemExit) and not error.code:
-            return
-        last_line = (out.getvalue().strip().splitlines() or [str(error)])[-1]
-        logger.warning("⚠️ People with more than one active lead: %s", last_line)
+    except CommandError as error:
+        logger.warning("⚠️ Could not look for people with more than one active lead: %s", error)
+    except SystemExit as ended:
+        if ended.code:
+            last_line = out.getvalue().strip().splitlines()[-1]
+            logger.warning("⚠️ People with more than one active lead: %s", last_line)

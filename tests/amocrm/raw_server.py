@@ -32,6 +32,16 @@ def read_request(connection: socket.socket) -> bytes:
     return received
 
 
+def one_answer(whole: bytes) -> Handler:
+    """Read one request and send ``whole``, whatever was asked."""
+
+    def handler(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(whole)
+
+    return handler
+
+
 @contextmanager
 def serving(handler: Handler, *, tls: bool = False) -> Iterator[str]:
     """Run ``handler`` for each connection in a thread; answer the base URL."""

@@ -15,7 +15,7 @@ from amocrm import conf, pause
 from amocrm.account import AccountShape, Stage, find_shape, read_shape, shape
 from amocrm.client import Client
 from amocrm.errors import AccountPaused, RetryLater
-from amocrm.sandbox.server import Sandbox
+from amocrm.sandbox.server import RunningSandbox
 from tests.amocrm.clients import API, client_of
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ def _nothing_is_cached() -> Iterator[None]:
 
 
 @pytest.fixture
-def client(sandbox: Sandbox) -> Iterator[Client]:
+def client(sandbox: RunningSandbox) -> Iterator[Client]:
     with client_of(conf.current().base_url) as made:
         yield made
 
@@ -51,14 +51,14 @@ def test_without_a_configured_pipeline_it_is_the_main_one(
     assert read_shape(client, conf.current()).pipeline_id == 3177727
 
 
-def test_the_shape_is_read_once(client: Client, sandbox: Sandbox) -> None:
+def test_the_shape_is_read_once(client: Client, sandbox: RunningSandbox) -> None:
     first = shape(client, conf.current())
     asked = len(sandbox.control.requests())
     assert shape(client, conf.current()) == first
     assert len(sandbox.control.requests()) == asked
 
 
-def test_a_fresh_shape_is_read_and_kept(client: Client, sandbox: Sandbox) -> None:
+def test_a_fresh_shape_is_read_and_kept(client: Client, sandbox: RunningSandbox) -> None:
     shape(client, conf.current())
     sandbox.control.config(drop_field="FBCLID")
     assert "FBCLID" in shape(client, conf.current()).lead_fields
@@ -67,7 +67,7 @@ def test_a_fresh_shape_is_read_and_kept(client: Client, sandbox: Sandbox) -> Non
 
 
 def test_a_shape_from_before_a_resume_is_not_used_any_more(
-    client: Client, sandbox: Sandbox
+    client: Client, sandbox: RunningSandbox
 ) -> None:
     shape(client, conf.current())
     sandbox.control.config(drop_stage=32392159)
@@ -98,7 +98,7 @@ def test_looking_for_the_shape_pauses_nobody(client: Client, settings: Settings)
     assert pause.is_paused() is None
 
 
-def test_an_unknown_time_zone_is_replaced_by_ours(sandbox: Sandbox, client: Client) -> None:
+def test_an_unknown_time_zone_is_replaced_by_ours(sandbox: RunningSandbox, client: Client) -> None:
     sandbox.control.fault(
         "answer",
         path=".*/account",

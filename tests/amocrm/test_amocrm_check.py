@@ -21,7 +21,7 @@ from pytest_django import Settings
 
 from amocrm import conf, pause, phone_search
 from amocrm.models import Person
-from amocrm.sandbox.server import Sandbox
+from amocrm.sandbox.server import RunningSandbox
 from tests.amocrm.test_tokens import jwt
 from tests.servers import RedisServer, free_port
 
@@ -66,7 +66,7 @@ def levels(found: dict[str, list[dict[str, Any]]]) -> dict[str, set[str]]:
     return {about: {one["level"] for one in rows} for about, rows in found.items()}
 
 
-def test_everything_in_order(sandbox: Sandbox) -> None:
+def test_everything_in_order(sandbox: RunningSandbox) -> None:
     sandbox.control.seed(contacts=[{"name": "Anna", "phones": [FORMATTED]}])
     status, shown = run("--language", "en")
     assert status == 0
@@ -85,7 +85,7 @@ def test_everything_in_order(sandbox: Sandbox) -> None:
     assert all(request["method"] == "GET" for request in sandbox.control.requests())
 
 
-def test_russian_is_the_default(sandbox: Sandbox) -> None:
+def test_russian_is_the_default(sandbox: RunningSandbox) -> None:
     status, shown = run()
     assert status == 0
     assert "Воронка «Продажи» (3177727)" in shown
@@ -97,7 +97,7 @@ def test_another_language_is_refused() -> None:
         run("--language", "kk")
 
 
-def test_a_stage_that_is_not_there_is_to_be_fixed(sandbox: Sandbox, settings: Settings) -> None:
+def test_an_unknown_stage_is_to_be_fixed(sandbox: RunningSandbox, settings: Settings) -> None:
     settings.AMOCRM_STATUS_CARD = 999
     status, shown = run("--language", "en")
     assert status == 1
@@ -105,13 +105,13 @@ def test_a_stage_that_is_not_there_is_to_be_fixed(sandbox: Sandbox, settings: Se
     assert "→ Choose one of these: 32392159 Новая заявка" in shown
 
 
-def test_an_empty_stage_is_the_first_one(sandbox: Sandbox, settings: Settings) -> None:
+def test_an_empty_stage_is_the_first_one(sandbox: RunningSandbox, settings: Settings) -> None:
     settings.AMOCRM_STATUS_CARD = None
     texts = [one["text"] for one in findings()["stage"]]
     assert "AMOCRM_STATUS_CARD is empty: leads go to the first stage, “Новая заявка”." in texts
 
 
-def test_a_pipeline_that_is_not_there_is_to_be_fixed(sandbox: Sandbox, settings: Settings) -> None:
+def test_an_unknown_pipeline_is_to_be_fixed(sandbox: RunningSandbox, settings: Settings) -> None:
     settings.AMOCRM_PIPELINE_ID = 999
     (finding,) = findings()["pipeline"]
     assert finding["level"] == "error"
@@ -119,7 +119,7 @@ def test_a_pipeline_that_is_not_there_is_to_be_fixed(sandbox: Sandbox, settings:
     assert pause.is_paused() is None
 
 
-def test_a_missing_field_is_to_be_looked_at(sandbox: Sandbox) -> None:
+def test_a_missing_field_is_to_be_looked_at(sandbox: RunningSandbox) -> None:
     sandbox.control.config(drop_field="FBCLID")
     (finding,) = findings()["fields"]
     assert finding["level"] == "warning"
@@ -127,7 +127,7 @@ def test_a_missing_field_is_to_be_looked_at(sandbox: Sandbox) -> None:
     assert "GCLID" not in finding["text"]
 
 
-def test_a_revoked_token_is_to_be_fixed_and_pauses_nobody(sandbox: Sandbox) -> None:
+def test_a_revoked_token_is_to_be_fixed_and_pauses_nobody(sandbox: RunningSandbox) -> None:
     sandbox.control.config(revoked_tokens=["*"])
     (finding,) = findings()["account"]
     assert finding["level"] == "error"
@@ -140,7 +140,7 @@ def test_a_revoked_token_is_to_be_fixed_and_pauses_nobody(sandbox: Sandbox) -> N
     ("status", "says"), [(402, "not paid"), (403, "refuses"), (429, "slow down"), (502, "asked")]
 )
 def test_an_account_that_does_not_answer_as_it_should(
-    sandbox: Sandbox, status: int, says: str
+    sandbox: RunningSandbox, status: int, says: str
 ) -> None:
     sandbox.control.fault("answer", times=-1, status=status, body={"detail": "own words"})
     (finding,) = findings()["account"]
@@ -162,7 +162,7 @@ def test_an_account_out_of_reach(settings: Settings) -> None:
     [(400, "ok", "will until"), (10, "warning", "ends on"), (-10, "warning", "ended on")],
 )
 def test_until_when_the_token_is_good(
-    sandbox: Sandbox, settings: Settings, days: int, level: str, says: str
+    sandbox: RunningSandbox, settings: Settings, days: int, level: str, says: str
 ) -> None:
     end = timezone.now() + timedelta(days=days)
     settings.AMOCRM_ACCESS_TOKEN = jwt({"exp": int(end.timestamp())})
@@ -172,7 +172,7 @@ def test_until_when_the_token_is_good(
     assert f"{end:%d.%m.%Y}" in finding["text"]
 
 
-def test_a_token_that_cannot_be_one(sandbox: Sandbox, settings: Settings) -> None:
+def test_a_token_that_cannot_be_one(sandbox: RunningSandbox, settings: Settings) -> None:
     settings.AMOCRM_ACCESS_TOKEN = "with blank "
     found = findings()
     assert levels(found)["settings"] == {"error"}
@@ -181,7 +181,7 @@ def test_a_token_that_cannot_be_one(sandbox: Sandbox, settings: Settings) -> Non
 
 
 def test_without_redis_the_account_is_asked_all_the_same(
-    sandbox: Sandbox, redis_server: RedisServer
+    sandbox: RunningSandbox, redis_server: RedisServer
 ) -> None:
     redis_server.kill()
     found = findings()
@@ -190,12 +190,12 @@ def test_without_redis_the_account_is_asked_all_the_same(
     assert levels(found)["limits"] == {"ok"}
 
 
-def test_redis_switched_off_is_to_be_looked_at(sandbox: Sandbox, settings: Settings) -> None:
+def test_redis_switched_off_is_to_be_looked_at(sandbox: RunningSandbox, settings: Settings) -> None:
     settings.REDIS_ENABLED = False
     assert levels(findings())["redis"] == {"warning"}
 
 
-def test_a_pause_is_shown_and_stays(sandbox: Sandbox) -> None:
+def test_a_pause_is_shown_and_stays(sandbox: RunningSandbox) -> None:
     pause.begin(conf.current().account, "token", "the reason of the pause")
     (finding,) = findings()["pause"]
     assert finding["level"] == "warning"
@@ -206,7 +206,7 @@ def test_a_pause_is_shown_and_stays(sandbox: Sandbox) -> None:
 # --- does the search see through a formatted phone? --------------------------------------------
 
 
-def test_nobody_knows_without_a_formatted_phone(sandbox: Sandbox) -> None:
+def test_nobody_knows_without_a_formatted_phone(sandbox: RunningSandbox) -> None:
     sandbox.control.seed(contacts=[{"name": "Anna", "phones": ["+77770000001", "nonsense"]}])
     (finding,) = findings()["search"]
     assert finding["level"] == "warning"
@@ -224,7 +224,12 @@ def test_nobody_knows_without_a_formatted_phone(sandbox: Sandbox) -> None:
     ],
 )
 def test_what_the_search_needs_is_compared_with_the_setting(
-    sandbox: Sandbox, settings: Settings, sees_through: bool, phone: str, setting: str, level: str
+    sandbox: RunningSandbox,
+    settings: Settings,
+    sees_through: bool,
+    phone: str,
+    setting: str,
+    level: str,
 ) -> None:
     settings.PHONE_SEARCH = setting
     sandbox.control.config(see_through_phones=sees_through)
@@ -239,7 +244,7 @@ def test_what_the_search_needs_is_compared_with_the_setting(
 
 @pytest.mark.parametrize(("sees_through", "level"), [(True, "ok"), (False, "error")])
 def test_a_test_lead_is_made_found_again_and_said_where_it_is(
-    sandbox: Sandbox, sees_through: bool, level: str
+    sandbox: RunningSandbox, sees_through: bool, level: str
 ) -> None:
     sandbox.control.config(see_through_phones=sees_through, index_lag=1)
     found = findings("--create-test-lead")
@@ -254,7 +259,7 @@ def test_a_test_lead_is_made_found_again_and_said_where_it_is(
     assert Person.objects.count() == 0
 
 
-def test_a_test_lead_that_is_refused_is_to_be_fixed(sandbox: Sandbox) -> None:
+def test_a_test_lead_that_is_refused_is_to_be_fixed(sandbox: RunningSandbox) -> None:
     sandbox.control.fault("answer", method="POST", status=403, body={"detail": "Invalid scope"})
     (finding,) = findings("--create-test-lead")["test_lead"]
     assert finding["level"] == "error"

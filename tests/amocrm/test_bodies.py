@@ -12,8 +12,9 @@ import pytest
 from amocrm import bodies
 from amocrm.account import AccountShape, Stage
 from amocrm.entities import Contact, Lead
+from amocrm.errors import Problem, Rejected
 from amocrm.identity import IdentityKey
-from amocrm.sandbox.server import Sandbox
+from amocrm.sandbox.server import RunningSandbox
 from amocrm.upsert import upsert_lead
 from tests.amocrm.deliveries import EMAIL, PHONE, Remembered, request_of
 
@@ -183,7 +184,7 @@ def test_an_added_phone_is_sent_with_those_that_are_there() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("old_enum_key", [False, True])
-def test_the_account_keeps_what_it_had(sandbox: Sandbox, old_enum_key: bool) -> None:
+def test_the_account_keeps_what_it_had(sandbox: RunningSandbox, old_enum_key: bool) -> None:
     """The same through the sandbox, whose PATCH replaces all values as amoCRM's does."""
     sandbox.control.config(old_enum_key=old_enum_key)
     seeded = sandbox.control.seed(
@@ -200,7 +201,7 @@ def test_the_account_keeps_what_it_had(sandbox: Sandbox, old_enum_key: bool) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_second_submission_changes_only_what_it_may(sandbox: Sandbox) -> None:
+def test_a_second_submission_changes_only_what_it_may(sandbox: RunningSandbox) -> None:
     first = upsert_lead(
         request_of(stage=32392171, tags=("one",), utm={"utm_source": "first"}), Remembered()
     )
@@ -219,3 +220,21 @@ def test_a_second_submission_changes_only_what_it_may(sandbox: Sandbox) -> None:
     assert found["status_id"] == 32392171
     assert found["tags"] == ["one", "two"]
     assert found["fields"] == {"UTM_SOURCE": "first", "UTM_TERM": "second"}
+
+
+@pytest.mark.parametrize(
+    ("path", "left_out"),
+    [
+        ("custom_fields_values.0.field_id", {"FBCLID"}),
+        ("0.custom_fields_values.1.values.0.value", {"UTM_TERM"}),
+        ("tags_to_add.0.name", {"tags_to_add"}),
+        ("custom_fields_values.7.field_id", None),
+        ("_embedded.contacts.0.custom_fields_values.0.values", None),
+        ("name", None),
+    ],
+)
+def test_only_what_a_lead_can_do_without_is_left_out(path: str, left_out: set[str] | None) -> None:
+    sent = {"custom_fields_values": [{"field_code": "FBCLID"}, {"field_code": "UTM_TERM"}]}
+    error = Rejected("no", problems=(Problem(path, "NotSupportedChoice", "no"),))
+
+    assert bodies.dispensable(error, sent) == left_out

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from amocrm import conf, pause
 from amocrm.checks import TAG, check_account, check_settings
-from amocrm.sandbox.server import Sandbox
+from amocrm.sandbox.server import RunningSandbox
 from tests.amocrm.test_tokens import jwt
 from tests.servers import free_port
 
@@ -83,12 +83,12 @@ def test_the_problems_are_said_in_russian_and_in_english(settings: Settings) -> 
 pytestmark = pytest.mark.django_db
 
 
-def test_plain_checks_ask_nobody(sandbox: Sandbox) -> None:
+def test_plain_checks_ask_nobody(sandbox: RunningSandbox) -> None:
     call_command("check", verbosity=0)
     assert sandbox.control.requests() == []
 
 
-def test_the_account_is_asked_when_it_is_asked_for(sandbox: Sandbox, settings: Settings) -> None:
+def test_the_account_is_asked_on_demand(sandbox: RunningSandbox, settings: Settings) -> None:
     assert check_account in registry.registry.deployment_checks
     settings.AMOCRM_STATUS_KASPI = 999
     with pytest.raises(SystemCheckError, match=r"amocrm\.E011"):
@@ -96,12 +96,12 @@ def test_the_account_is_asked_when_it_is_asked_for(sandbox: Sandbox, settings: S
     assert len(sandbox.control.requests()) > 0
 
 
-def test_an_account_that_has_everything_has_no_problem(sandbox: Sandbox) -> None:
+def test_an_account_that_has_everything_has_no_problem(sandbox: RunningSandbox) -> None:
     assert check_account() == []
 
 
 def test_stages_that_are_not_there_are_named_with_those_that_are(
-    sandbox: Sandbox, settings: Settings
+    sandbox: RunningSandbox, settings: Settings
 ) -> None:
     settings.AMOCRM_STATUS_KASPI = 999
     settings.AMOCRM_STATUS_CARD = 32392156  # «Неразобранное»
@@ -113,14 +113,14 @@ def test_stages_that_are_not_there_are_named_with_those_that_are(
 
 
 def test_a_pipeline_that_is_not_there_is_an_error_and_pauses_nobody(
-    sandbox: Sandbox, settings: Settings
+    sandbox: RunningSandbox, settings: Settings
 ) -> None:
     settings.AMOCRM_PIPELINE_ID = 999
     assert ids(check_account()) == ["amocrm.E010"]
     assert pause.is_paused() is None
 
 
-def test_a_revoked_token_is_an_error_and_pauses_nobody(sandbox: Sandbox) -> None:
+def test_a_revoked_token_is_an_error_and_pauses_nobody(sandbox: RunningSandbox) -> None:
     sandbox.control.config(revoked_tokens=["*"])
     assert ids(check_account()) == ["amocrm.E012"]
     assert pause.is_paused() is None
@@ -133,7 +133,7 @@ def test_an_account_out_of_reach_is_a_warning(settings: Settings) -> None:
     assert time.monotonic() - started < 10
 
 
-def test_a_paused_account_is_asked_all_the_same(sandbox: Sandbox) -> None:
+def test_a_paused_account_is_asked_all_the_same(sandbox: RunningSandbox) -> None:
     pause.begin(conf.current().account, "token", "revoked")
     assert check_account() == []
     assert pause.is_paused() is not None

@@ -13,7 +13,7 @@ import requests
 
 from amocrm import deadline
 from amocrm.deadline import DeadlineAdapter, limited_to
-from tests.amocrm.raw_server import CERTIFICATE, answer, read_request, serving
+from tests.amocrm.raw_server import CERTIFICATE, answer, one_answer, read_request, serving
 from tests.servers import free_port
 
 
@@ -133,15 +133,15 @@ def test_a_name_that_nobody_knows_has_sent_nothing(session: requests.Session) ->
 
 
 def test_a_connection_reset_after_the_request_may_have_sent_it(session: requests.Session) -> None:
-    with serving(lambda connection: void(read_request(connection))) as url:
+    with serving(hang_up) as url:
         made, ended = call(session, url, 2)
     assert ended == "ConnectionError"
     assert made.is_connected
     assert not made.is_over
 
 
-def void(_: object) -> None:
-    return None
+def hang_up(connection: socket.socket) -> None:
+    read_request(connection)
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -190,7 +190,7 @@ def test_a_kept_alive_connection_is_limited_too(session: requests.Session, tls: 
 def test_the_next_of_several_addresses_is_tried(
     session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(lambda connection: void(connection.sendall(answer(b"{}")))) as url:
+    with serving(one_answer(answer(b"{}"))) as url:
         port = int(url.rpartition(":")[2])
         found = [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))

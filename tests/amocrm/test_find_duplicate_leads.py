@@ -13,7 +13,7 @@ from amocrm import census, conf, ledger
 from amocrm.client import Client
 from amocrm.identity import identities
 from amocrm.models import DuplicateLead, Person
-from amocrm.sandbox.server import Sandbox
+from amocrm.sandbox.server import RunningSandbox
 from amocrm.upsert import upsert_lead
 from tests.amocrm.deliveries import Remembered, request_of
 
@@ -48,26 +48,27 @@ def people(expected_status: int = 1) -> list[dict[str, Any]]:
     return found
 
 
-def plant(sandbox: Sandbox, *contacts: dict[str, Any], leads: list[list[int]]) -> list[int]:
+def plant(sandbox: RunningSandbox, *contacts: dict[str, Any], leads: list[list[int]]) -> list[int]:
     """Contacts, and leads on them by their places; the ids of the leads."""
     ids = sandbox.control.seed(contacts=[{"name": "Anna", **one} for one in contacts])["contacts"]
     rows = [{"contact_ids": [ids[place] for place in on], "status_id": STAGE} for on in leads]
-    return sandbox.control.seed(leads=rows)["leads"]
+    leads_made: list[int] = sandbox.control.seed(leads=rows)["leads"]
+    return leads_made
 
 
-def test_nobody_is_found_in_an_empty_account(sandbox: Sandbox) -> None:
+def test_nobody_is_found_in_an_empty_account(sandbox: RunningSandbox) -> None:
     status, shown, _ = run()
     assert status == 0
     assert shown.strip().endswith("0 (активных сделок всего: 0)")
 
 
-def test_what_this_service_made_has_no_duplicates(sandbox: Sandbox) -> None:
+def test_what_this_service_made_has_no_duplicates(sandbox: RunningSandbox) -> None:
     for number in range(3):
         upsert_lead(request_of(f"p{number}@b.kz", f"+7777000000{number}"), Remembered())
     assert people(0) == []
 
 
-def test_two_leads_of_one_contact_are_found_with_links(sandbox: Sandbox) -> None:
+def test_two_leads_of_one_contact_are_found_with_links(sandbox: RunningSandbox) -> None:
     leads = plant(sandbox, {"emails": ["a@b.kz"], "phones": ["8 777 000 00 01"]}, leads=[[0], [0]])
     (person,) = people()
     assert {lead["id"] for lead in person["leads"]} == set(leads)
@@ -79,7 +80,7 @@ def test_two_leads_of_one_contact_are_found_with_links(sandbox: Sandbox) -> None
     assert shown.strip().splitlines()[-1].startswith("Людей, у которых больше одной")
 
 
-def test_contacts_that_share_a_spelling_are_one_person(sandbox: Sandbox) -> None:
+def test_contacts_that_share_a_spelling_are_one_person(sandbox: RunningSandbox) -> None:
     plant(
         sandbox,
         {"emails": ["A@b.kz"]},
@@ -92,7 +93,7 @@ def test_contacts_that_share_a_spelling_are_one_person(sandbox: Sandbox) -> None
     assert len(person["contacts"]) == 3
 
 
-def test_strangers_are_not_one_person(sandbox: Sandbox) -> None:
+def test_strangers_are_not_one_person(sandbox: RunningSandbox) -> None:
     plant(
         sandbox,
         {"emails": ["anna@b.kz"], "phones": ["+77770000001"]},
@@ -104,13 +105,13 @@ def test_strangers_are_not_one_person(sandbox: Sandbox) -> None:
     assert people(0) == []
 
 
-def test_two_people_on_one_lead_are_still_two(sandbox: Sandbox) -> None:
+def test_two_people_on_one_lead_are_still_two(sandbox: RunningSandbox) -> None:
     plant(sandbox, {"emails": ["a@b.kz"]}, {"emails": ["c@d.kz"]}, leads=[[0, 1], [1]])
     (person,) = people()
     assert person["emails"] == ["c@d.kz"]
 
 
-def test_only_active_leads_of_the_configured_pipeline_count(sandbox: Sandbox) -> None:
+def test_only_active_leads_of_the_configured_pipeline_count(sandbox: RunningSandbox) -> None:
     leads = plant(sandbox, {"emails": ["a@b.kz"]}, leads=[[0]] * 5)
     sandbox.control.act("close_lead", lead_id=leads[0], status_id=142)
     sandbox.control.act("close_lead", lead_id=leads[1], status_id=143)
@@ -121,13 +122,13 @@ def test_only_active_leads_of_the_configured_pipeline_count(sandbox: Sandbox) ->
     assert people(0) == []
 
 
-def test_ignored_identities_make_nobody_one_person(sandbox: Sandbox, settings: Any) -> None:
+def test_ignored_identities_make_nobody_one_person(sandbox: RunningSandbox, settings: Any) -> None:
     settings.IGNORED_IDENTITIES = ["info@school.kz"]
     plant(sandbox, {"emails": ["info@school.kz"]}, {"emails": ["INFO@school.kz"]}, leads=[[0], [1]])
     assert people(0) == []
 
 
-def test_what_the_ledger_knows_is_one_person(sandbox: Sandbox) -> None:
+def test_what_the_ledger_knows_is_one_person(sandbox: RunningSandbox) -> None:
     plant(sandbox, {"emails": ["a@b.kz"]}, {"phones": ["+77770000001"]}, leads=[[0], [1]])
     assert people(0) == []
     both = identities(emails=["a@b.kz"], phones=["+77770000001"], region="KZ")
@@ -139,7 +140,7 @@ def test_what_the_ledger_knows_is_one_person(sandbox: Sandbox) -> None:
 
 
 def test_many_pages_are_walked_with_progress(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(
         sandbox,
@@ -155,15 +156,17 @@ def test_many_pages_are_walked_with_progress(
 
 
 def test_a_list_that_ignores_the_page_does_not_go_on_for_ever(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(sandbox, {"emails": ["a@b.kz"]}, leads=[[0], [0]])
     real = Client.newest_leads
     monkeypatch.setattr(Client, "newest_leads", lambda self, page: real(self, 1))
     assert len(people()) == 1
+    asked = [one["path"] for one in sandbox.control.requests()]
+    assert asked.count("/api/v4/leads") == 2
 
 
-def test_nothing_is_changed_in_the_crm(sandbox: Sandbox) -> None:
+def test_nothing_is_changed_in_the_crm(sandbox: RunningSandbox) -> None:
     plant(sandbox, {"emails": ["a@b.kz"]}, leads=[[0], [0]])
     before = sandbox.control.state()
     run()
@@ -174,7 +177,7 @@ def test_nothing_is_changed_in_the_crm(sandbox: Sandbox) -> None:
     assert Person.objects.count() == 0
 
 
-def test_trouble_that_passes_is_waited_out(sandbox: Sandbox) -> None:
+def test_trouble_that_passes_is_waited_out(sandbox: RunningSandbox) -> None:
     plant(sandbox, {"emails": ["a@b.kz"]}, leads=[[0], [0]])
     sandbox.control.fault("answer", path="/api/v4/leads", status=502, body="<html>", times=2)
     sandbox.control.fault("lose_answer", path="/api/v4/contacts")
@@ -182,7 +185,7 @@ def test_trouble_that_passes_is_waited_out(sandbox: Sandbox) -> None:
 
 
 def test_trouble_that_does_not_pass_is_not_taken_for_nobody(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(census, "TRIES", 2)
     sandbox.control.fault("answer", path="/api/v4/leads", status=502, body="<html>", times=-1)
@@ -192,7 +195,7 @@ def test_trouble_that_does_not_pass_is_not_taken_for_nobody(
 
 
 def test_a_pipeline_that_is_not_there_is_not_taken_for_nobody(
-    sandbox: Sandbox, settings: Any
+    sandbox: RunningSandbox, settings: Any
 ) -> None:
     settings.AMOCRM_PIPELINE_ID = 999
     with pytest.raises(CommandError) as raised:
@@ -200,7 +203,7 @@ def test_a_pipeline_that_is_not_there_is_not_taken_for_nobody(
     assert raised.value.returncode == 2
 
 
-def test_known_duplicates_that_were_closed_meanwhile_are_marked_so(sandbox: Sandbox) -> None:
+def test_known_duplicates_that_were_closed_meanwhile_are_marked_so(sandbox: RunningSandbox) -> None:
     leads = plant(sandbox, {"emails": ["a@b.kz"]}, leads=[[0], [0]])
     named = identities(emails=["a@b.kz"], phones=[], region="KZ")
     person = ledger.name(conf.current().account, named)

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from amocrm.sandbox.server import Sandbox
+from amocrm.sandbox.server import RunningSandbox
 
 PROGRAMS = Path(__file__).with_name("independent")
 CONTACTS = ["Anna", "Bulat", "Vera"]
 
 
-def run(program: str, sandbox: Sandbox) -> dict[str, Any]:
+def run(program: str, sandbox: RunningSandbox) -> dict[str, Any]:
     sandbox.control.seed(
         contacts=[{"name": name, "emails": [f"{name.lower()}@example.com"]} for name in CONTACTS]
     )
@@ -41,7 +41,7 @@ def run(program: str, sandbox: Sandbox) -> dict[str, Any]:
     ],
 )
 def test_another_client_lists_contacts_and_makes_changes_and_annotates_a_lead(
-    sandbox: Sandbox, program: str, note: str
+    sandbox: RunningSandbox, program: str, note: str
 ) -> None:
     seen = run(program, sandbox)
     assert seen["contacts"] == CONTACTS
@@ -55,9 +55,9 @@ def test_another_client_lists_contacts_and_makes_changes_and_annotates_a_lead(
     assert [one["text"] for one in state["notes"]] == [note]
 
 
-def test_a_page_beyond_the_last_is_nothing_found(sandbox: Sandbox) -> None:
+def test_a_page_beyond_the_last_is_nothing_found(sandbox: RunningSandbox) -> None:
     assert run("with_amocrm_api_wrapper.py", sandbox)["beyond"] == {}
 
 
-def test_the_first_client_reads_stages_by_name(sandbox: Sandbox) -> None:
+def test_the_first_client_reads_stages_by_name(sandbox: RunningSandbox) -> None:
     assert run("with_amocrm_api.py", sandbox)["stage"] == "Новая заявка"

@@ -19,7 +19,7 @@ from amocrm import conf, notes
 from amocrm.errors import AccountPaused, LeadGone, OutcomeUnknown, RateLimited, StillSettling
 from amocrm.models import AccountState, DuplicateLead, Person
 from amocrm.note_parts import plain, readable, split
-from amocrm.sandbox.server import Sandbox
+from amocrm.sandbox.server import RunningSandbox
 from amocrm.upsert import upsert_lead
 from tests.amocrm.deliveries import Remembered, request_of
 
@@ -33,7 +33,7 @@ def _nothing_is_cached() -> Iterator[None]:
     cache.clear()
 
 
-def texts(sandbox: Sandbox) -> list[str]:
+def texts(sandbox: RunningSandbox) -> list[str]:
     return [note["text"] for note in sandbox.control.state()["notes"]]
 
 
@@ -104,7 +104,7 @@ everything = pytest.mark.django_db(transaction=True)
 
 
 @everything
-def test_a_long_note_is_split_and_nothing_is_cut(sandbox: Sandbox) -> None:
+def test_a_long_note_is_split_and_nothing_is_cut(sandbox: RunningSandbox) -> None:
     lines = tuple(f"{number}. Вопрос {'слово ' * 40}— ответ{number}." for number in range(1, 101))
     request = request_of(note_lines=lines)
     upsert_lead(request, Remembered())
@@ -119,7 +119,7 @@ def test_a_long_note_is_split_and_nothing_is_cut(sandbox: Sandbox) -> None:
 
 
 @everything
-def test_every_submission_has_a_note_of_its_own(sandbox: Sandbox) -> None:
+def test_every_submission_has_a_note_of_its_own(sandbox: RunningSandbox) -> None:
     requests = [request_of() for _ in range(3)]
     for request in requests:
         upsert_lead(request, Remembered())
@@ -130,7 +130,7 @@ def test_every_submission_has_a_note_of_its_own(sandbox: Sandbox) -> None:
 
 
 @everything
-def test_a_note_whose_answer_was_lost_is_not_written_twice(sandbox: Sandbox) -> None:
+def test_a_note_whose_answer_was_lost_is_not_written_twice(sandbox: RunningSandbox) -> None:
     sandbox.control.fault("lose_answer", method="POST", path=NOTES)
     request, progress = request_of(), Remembered()
     with pytest.raises(OutcomeUnknown):
@@ -143,7 +143,7 @@ def test_a_note_whose_answer_was_lost_is_not_written_twice(sandbox: Sandbox) -> 
 
 
 @everything
-def test_a_note_that_was_surely_not_written_is_written_at_once(sandbox: Sandbox) -> None:
+def test_a_note_that_was_surely_not_written_is_written_at_once(sandbox: RunningSandbox) -> None:
     sandbox.control.fault("answer", method="POST", path=NOTES, status=429, body="<html>")
     request, progress = request_of(), Remembered()
     with pytest.raises(RateLimited):
@@ -155,7 +155,9 @@ def test_a_note_that_was_surely_not_written_is_written_at_once(sandbox: Sandbox)
 
 
 @everything
-def test_a_note_that_got_lost_before_amocrm_is_written_after_the_look(sandbox: Sandbox) -> None:
+def test_a_note_that_got_lost_on_its_way_is_written_after_the_look(
+    sandbox: RunningSandbox,
+) -> None:
     sandbox.control.fault("reset", method="POST", path=NOTES)
     request, progress = request_of(), Remembered()
     with pytest.raises(OutcomeUnknown):
@@ -167,7 +169,7 @@ def test_a_note_that_got_lost_before_amocrm_is_written_after_the_look(sandbox: S
 
 @everything
 def test_a_refused_second_part_does_not_make_us_forget_that_the_first_is_unknown(
-    sandbox: Sandbox,
+    sandbox: RunningSandbox,
 ) -> None:
     """The note arrived, its answer did not; then another lead has to be named, and that call
     is refused with 429. The first part must still be looked up before anything is written."""
@@ -190,7 +192,7 @@ def test_a_refused_second_part_does_not_make_us_forget_that_the_first_is_unknown
 
 
 @everything
-def test_a_marker_among_many_notes_is_found(sandbox: Sandbox) -> None:
+def test_a_marker_among_many_notes_is_found(sandbox: RunningSandbox) -> None:
     sandbox.control.fault("lose_answer", method="POST", path=NOTES)
     request, progress = request_of(), Remembered()
     with pytest.raises(OutcomeUnknown):
@@ -211,7 +213,7 @@ def test_a_marker_among_many_notes_is_found(sandbox: Sandbox) -> None:
 # --- refused -----------------------------------------------------------------------------------
 
 
-def refuse(sandbox: Sandbox, times: int) -> None:
+def refuse(sandbox: RunningSandbox, times: int) -> None:
     body: dict[str, Any] = {
         "validation-errors": [{"errors": [{"path": "params.text", "detail": "Too long"}]}]
     }
@@ -219,7 +221,7 @@ def refuse(sandbox: Sandbox, times: int) -> None:
 
 
 @everything
-def test_a_refused_note_is_sent_in_smaller_and_plainer_parts(sandbox: Sandbox) -> None:
+def test_a_refused_note_is_sent_in_smaller_and_plainer_parts(sandbox: RunningSandbox) -> None:
     refuse(sandbox, 1)
     request = request_of(note_lines=("Ответ 👍 " * 300,))
     upsert_lead(request, Remembered())
@@ -231,7 +233,7 @@ def test_a_refused_note_is_sent_in_smaller_and_plainer_parts(sandbox: Sandbox) -
 
 
 @everything
-def test_a_note_too_long_for_amocrm_is_split_further(sandbox: Sandbox) -> None:
+def test_a_note_too_long_for_amocrm_is_split_further(sandbox: RunningSandbox) -> None:
     sandbox.control.config(note_limit=1500)
     request = request_of(note_lines=tuple(f"строка {number}" for number in range(300)))
     upsert_lead(request, Remembered())
@@ -240,7 +242,7 @@ def test_a_note_too_long_for_amocrm_is_split_further(sandbox: Sandbox) -> None:
 
 
 @everything
-def test_a_note_refused_twice_becomes_a_pointer(sandbox: Sandbox) -> None:
+def test_a_note_refused_twice_becomes_a_pointer(sandbox: RunningSandbox) -> None:
     refuse(sandbox, 2)
     request = request_of()
     upsert_lead(request, Remembered())
@@ -250,7 +252,7 @@ def test_a_note_refused_twice_becomes_a_pointer(sandbox: Sandbox) -> None:
 
 @everything
 def test_a_note_refused_for_good_does_not_fail_the_delivery(
-    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+    sandbox: RunningSandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     refuse(sandbox, -1)
     result = upsert_lead(request_of(), Remembered())
@@ -260,7 +262,9 @@ def test_a_note_refused_for_good_does_not_fail_the_delivery(
 
 
 @everything
-def test_a_note_on_a_lead_that_is_not_there_sends_the_delivery_back(sandbox: Sandbox) -> None:
+def test_a_note_on_a_lead_that_is_gone_sends_the_delivery_back(
+    sandbox: RunningSandbox,
+) -> None:
     body = {"title": "Not Found", "status": 404}
     sandbox.control.fault("answer", method="POST", path=NOTES, status=404, body=body)
     with pytest.raises(LeadGone):
@@ -268,7 +272,7 @@ def test_a_note_on_a_lead_that_is_not_there_sends_the_delivery_back(sandbox: San
 
 
 @everything
-def test_a_pause_is_no_refusal(sandbox: Sandbox) -> None:
+def test_a_pause_is_no_refusal(sandbox: RunningSandbox) -> None:
     sandbox.control.fault("answer", method="POST", path=NOTES, status=402, body={"detail": "pay"})
     progress = Remembered()
     with pytest.raises(AccountPaused):

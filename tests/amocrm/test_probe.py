@@ -15,7 +15,7 @@ from amocrm import conf, pause, probe
 from amocrm.errors import AccountPaused
 from amocrm.models import AccountState
 from amocrm.probe import probe_if_due
-from amocrm.sandbox.server import Sandbox
+from amocrm.sandbox.server import RunningSandbox
 from amocrm.upsert import upsert_lead
 from tests.amocrm.deliveries import Remembered, request_of
 from tests.servers import RedisServer
@@ -36,23 +36,23 @@ def paused(kind: str = "token", *, due: bool = True) -> None:
         AccountState.objects.update(next_probe_at=timezone.now() - timedelta(seconds=1))
 
 
-def requests_of(sandbox: Sandbox) -> list[str]:
+def requests_of(sandbox: RunningSandbox) -> list[str]:
     return [request["path"] for request in sandbox.control.requests()]
 
 
-def test_nothing_is_asked_while_nothing_is_paused(sandbox: Sandbox) -> None:
+def test_nothing_is_asked_while_nothing_is_paused(sandbox: RunningSandbox) -> None:
     probe_if_due()
     assert requests_of(sandbox) == []
 
 
-def test_nothing_is_asked_before_the_probe_is_due(sandbox: Sandbox) -> None:
+def test_nothing_is_asked_before_the_probe_is_due(sandbox: RunningSandbox) -> None:
     paused(due=False)
     probe_if_due()
     assert requests_of(sandbox) == []
     assert pause.is_paused() is not None
 
 
-def test_a_probe_that_succeeds_ends_the_pause(sandbox: Sandbox) -> None:
+def test_a_probe_that_succeeds_ends_the_pause(sandbox: RunningSandbox) -> None:
     paused()
     probe_if_due()
     assert pause.is_paused() is None
@@ -73,7 +73,7 @@ def test_a_probe_that_succeeds_ends_the_pause(sandbox: Sandbox) -> None:
     ids=lambda fault: str(fault.get("status", fault["action"])),
 )
 def test_a_probe_that_fails_leaves_the_pause_and_is_followed_by_another(
-    sandbox: Sandbox, fault: dict[str, Any]
+    sandbox: RunningSandbox, fault: dict[str, Any]
 ) -> None:
     paused()
     since = AccountState.objects.get().paused_since
@@ -88,7 +88,7 @@ def test_a_probe_that_fails_leaves_the_pause_and_is_followed_by_another(
     assert len(requests_of(sandbox)) == 1
 
 
-def test_a_probe_that_finds_other_trouble_says_so(sandbox: Sandbox) -> None:
+def test_a_probe_that_finds_other_trouble_says_so(sandbox: RunningSandbox) -> None:
     paused("token")
     sandbox.control.fault("answer", status=402, body={"detail": "Аккаунт не оплачен"})
     probe_if_due()
@@ -98,7 +98,7 @@ def test_a_probe_that_finds_other_trouble_says_so(sandbox: Sandbox) -> None:
     assert "Аккаунт не оплачен" in found.reason
 
 
-def test_without_redis_a_probe_fails_quietly(sandbox: Sandbox, redis_server: RedisServer) -> None:
+def test_a_probe_without_redis_fails(sandbox: RunningSandbox, redis_server: RedisServer) -> None:
     paused()
     redis_server.kill()
     probe_if_due()
@@ -106,7 +106,7 @@ def test_without_redis_a_probe_fails_quietly(sandbox: Sandbox, redis_server: Red
 
 
 def test_a_pause_for_a_stage_lasts_until_every_configured_stage_is_there(
-    sandbox: Sandbox, settings: Settings
+    sandbox: RunningSandbox, settings: Settings
 ) -> None:
     settings.AMOCRM_STATUS_KASPI = 999
     paused("stage")
@@ -119,7 +119,7 @@ def test_a_pause_for_a_stage_lasts_until_every_configured_stage_is_there(
 
 
 def test_a_pause_for_a_pipeline_lasts_until_it_is_there(
-    sandbox: Sandbox, settings: Settings
+    sandbox: RunningSandbox, settings: Settings
 ) -> None:
     settings.AMOCRM_PIPELINE_ID = 999
     paused("stage")
@@ -127,7 +127,9 @@ def test_a_pause_for_a_pipeline_lasts_until_it_is_there(
     assert pause.is_paused() is not None
 
 
-def test_an_answering_account_without_the_right_to_leads_stays_paused(sandbox: Sandbox) -> None:
+def test_an_account_that_gives_no_right_to_leads_stays_paused(
+    sandbox: RunningSandbox,
+) -> None:
     paused("scope")
     sandbox.control.fault(
         "answer", path="/api/v4/leads.*", status=403, body={"detail": "Invalid scope"}
@@ -137,7 +139,7 @@ def test_an_answering_account_without_the_right_to_leads_stays_paused(sandbox: S
 
 
 def test_a_probe_does_not_end_a_pause_that_began_after_it(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paused()
     real = probe._trouble
@@ -154,7 +156,9 @@ def test_a_probe_does_not_end_a_pause_that_began_after_it(
     assert found.kind == "unpaid"
 
 
-def test_a_revoked_token_pauses_deliveries_and_they_go_on_by_themselves(sandbox: Sandbox) -> None:
+def test_a_revoked_token_pauses_deliveries_which_go_on_by_themselves(
+    sandbox: RunningSandbox,
+) -> None:
     sandbox.control.config(revoked_tokens=["*"])
     request = request_of()
     with pytest.raises(AccountPaused):
@@ -172,7 +176,7 @@ def test_a_revoked_token_pauses_deliveries_and_they_go_on_by_themselves(sandbox:
 
 
 def test_a_removed_stage_pauses_everybody_and_is_not_used_after_the_resume(
-    sandbox: Sandbox, settings: Settings
+    sandbox: RunningSandbox, settings: Settings
 ) -> None:
     upsert_lead(request_of("warm@up.kz", "+77770000001", stage=32392165), Remembered())
     sandbox.control.config(drop_stage=32392159)

@@ -22,7 +22,7 @@ from amocrm.checks import check_settings
 from amocrm.client import connect
 from amocrm.errors import AmoError
 from amocrm.models import AccountState
-from amocrm.sandbox.server import Sandbox
+from amocrm.sandbox.server import RunningSandbox
 from amocrm.tokens import LongLivedToken, expires_at, expiry_warning
 from tests.amocrm.clients import READS, WRITES
 from tests.amocrm.raw_server import serving
@@ -143,7 +143,7 @@ def everything(monkeypatch: pytest.MonkeyPatch) -> Any:
     root.removeHandler(handler)
 
 
-FAILURES: dict[str, Callable[[Sandbox], str | None]] = {
+FAILURES: dict[str, Callable[[RunningSandbox], str | None]] = {
     "nothing": lambda sandbox: None,
     "revoked": lambda sandbox: void(sandbox.control.config(revoked_tokens=["*"])),
     "unpaid": lambda sandbox: void(answer(sandbox, 402, {"detail": "x"})),
@@ -169,14 +169,14 @@ def void(_: object) -> None:
     return None
 
 
-def answer(sandbox: Sandbox, status: int, body: Any) -> int:
+def answer(sandbox: RunningSandbox, status: int, body: Any) -> int:
     return sandbox.control.fault("answer", times=-1, status=status, body=body)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("failure", FAILURES)
 def test_no_failure_shows_the_token(
-    sandbox: Sandbox, settings: Settings, everything: io.StringIO, failure: str
+    sandbox: RunningSandbox, settings: Settings, everything: io.StringIO, failure: str
 ) -> None:
     settings.AMOCRM_ACCESS_TOKEN = SECRET
     settings.AMOCRM_TIMEOUT = 0.3
@@ -207,7 +207,7 @@ def test_a_failed_handshake_shows_no_token(settings: Settings, everything: io.St
 
 @pytest.mark.django_db
 def test_checks_and_commands_do_not_show_the_token(
-    sandbox: Sandbox, settings: Settings, everything: io.StringIO
+    sandbox: RunningSandbox, settings: Settings, everything: io.StringIO
 ) -> None:
     settings.AMOCRM_ACCESS_TOKEN = SECRET
     sandbox.control.config(revoked_tokens=["*"])

@@ -40,9 +40,21 @@ def test_one_submission_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
     assert delivered == [wanted]
 
 
-@pytest.mark.parametrize("ending", [SystemExit(1), CommandError("2 people")])
+@pytest.mark.parametrize(
+    ("ending", "warning"),
+    [
+        (SystemExit(1), "⚠️ People with more than one active lead: 2 people"),
+        (
+            CommandError("no answer", returncode=2),
+            "⚠️ Could not look for people with more than one active lead: no answer",
+        ),
+    ],
+)
 def test_duplicates_that_are_found_are_warned_of(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ending: BaseException
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    ending: BaseException,
+    warning: str,
 ) -> None:
     def command(name: str, stdout: Any) -> None:
         stdout.write("a table\n2 people\n")
@@ -51,9 +63,7 @@ def test_duplicates_that_are_found_are_warned_of(
     monkeypatch.setattr(tasks, "call_command", command)
     with caplog.at_level(logging.WARNING):
         tasks.find_duplicate_leads()
-    assert [record.getMessage() for record in caplog.records] == [
-        "⚠️ People with more than one active lead: 2 people"
-    ]
+    assert [record.getMessage() for record in caplog.records] == [warning]
 
 
 @pytest.mark.parametrize("ending", [None, SystemExit(0)])
