@@ -24,10 +24,12 @@ from leads.models import Submission
 
 def due(now: datetime) -> QuerySet[Submission]:
     """Submissions that are to be tried now and that nobody is at."""
+    return _free(now).filter(next_attempt_at__lte=now)
+
+
+def _free(now: datetime) -> QuerySet[Submission]:
     free = Q(claimed_until=None) | Q(claimed_until__lte=now)
-    return Submission.objects.filter(
-        free, status=Submission.Status.ACCEPTED, next_attempt_at__lte=now
-    )
+    return Submission.objects.filter(free, status=Submission.Status.ACCEPTED)
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,15 @@ class Claim:
 
 
 def take(submission_id: UUID) -> Claim | None:
-    """Claim a submission; ``None`` if it is not due or somebody is at it."""
+    """Claim a submission; ``None`` if it is not due or somebody is at it.
+
+    One that a sweep has rung for is due: our clock may be behind that of whoever found it so.
+    """
     now = timezone.now()
     token = f"{socket.gethostname()[:80]}/{os.getpid()}/{secrets.token_hex(8)}"
     taken = (
-        due(now)
-        .filter(pk=submission_id)
+        _free(now)
+        .filter(Q(next_attempt_at__lte=now) | Q(rung_at__isnull=False), pk=submission_id)
         .update(claimed_until=now + conf.current().claim_for, claim_token=token)
     )
     return Claim(submission_id, token) if taken else None

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
@@ -47,6 +48,15 @@ def test_what_is_claimed_is_nobody_elses(create: Create) -> None:
     before = row_of(row)
     assert claims.take(row.pk) is None
     assert row_of(row) == before
+
+
+@pytest.mark.django_db
+def test_a_worker_whose_clock_is_behind_takes_what_a_sweep_has_rung_for(create: Create) -> None:
+    rung = create(next_attempt_at=timezone.now(), rung_at=timezone.now())
+    not_rung = create(next_attempt_at=timezone.now())
+    with time_machine.travel(timezone.now() - 120 * SECOND):
+        assert claims.take(rung.pk) is not None
+        assert claims.take(not_rung.pk) is None
 
 
 @pytest.mark.django_db
