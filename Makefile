@@ -40,7 +40,7 @@ bench: venv-test
 	$(PYTHON) -m benchmarks $(ARGS)
 
 chaos: venv-test
-	$(PYTHON) -m pytest -m chaos $(ARGS) tests/chaos
+	$(PYTHON) -m tests.chaos $(ARGS)
 
 browser: venv-test
 	$(PYTHON) -m pytest -m browser $(ARGS)
