@@ -38,8 +38,8 @@ def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
         log.warning("🏷 amoCRM rejects a part of the lead, making it without: %s", error)
         work.shape(fresh=True)
         created = _send(work, _body(work, contact, without=rejected))
-    _record(work, created)
-    action: Action = "updated" if created.merged else "created"
+    is_ours = _record(work, created)
+    action: Action = "created" if is_ours and not created.merged else "updated"
     # Before anything else can go wrong: the next try goes on from here.
     work.progress.lead_known(created.lead_id, action)
     log.info("🆕 [DEDUP] Lead %s: ID %s", action, created.lead_id)
@@ -86,8 +86,11 @@ def _release_ours(work: Work) -> None:
             work.person = ledger.read(ours.id)
 
 
-def _record(work: Work, created: Created) -> None:
-    """Step 8. Whoever wrote to the person meanwhile decides what our lead is now."""
+def _record(work: Work, created: Created) -> bool:
+    """Step 8. Whoever wrote to the person meanwhile decides what our lead is now.
+
+    False where somebody who reconciled has adopted it before us: they say "created" then.
+    """
     ours = work.person
     for _ in range(RECORD_TRIES):
         try:
@@ -95,9 +98,9 @@ def _record(work: Work, created: Created) -> None:
         except ClaimLost:
             work.person = ledger.read(ours.id)
         else:
-            return
+            return True
         if work.person.lead_id == created.lead_id:
-            return  # reconciled by somebody else: adopted
+            return False
         if other := _rival_of(work, ours):
             duplicates.close_ours(work, created.lead_id, other.lead_id)
             raise ComeBack(

@@ -1,7 +1,8 @@
 """The environment of the tests: their own settings, a real Redis, a real database.
 
 The settings are `config.settings` itself, over an environment that is set here before Django
-loads. ``TEST_DATABASE=postgres`` runs the tests on a real PostgreSQL instead of SQLite.
+loads. ``TEST_DATABASE=postgres`` runs the tests on a real PostgreSQL instead of SQLite,
+``TEST_REDIS=false`` runs them with ``REDIS_ENABLED=false``.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ ENVIRONMENT = {
     "ALLOWED_HOSTS": "testserver",
     "PORT": str(free_port()),
     "DATABASE_URL": _database_url(),
-    "REDIS_ENABLED": "true",
+    "REDIS_ENABLED": os.environ.get("TEST_REDIS", "true"),
     "REDIS_URL": _redis.url(0),
     "REDIS_LOCKS_URL": _redis.url(1),
     "AMOCRM_BASE_URL": f"http://127.0.0.1:{_sandbox_port}",

@@ -50,7 +50,13 @@ def _undelivered() -> list[UUID]:
     return list(rows.values_list("id", flat=True))
 
 
-@pytest.mark.parametrize("redis", [True, False], ids=["with locks", "by the claim alone"])
+@pytest.mark.parametrize(
+    "redis",
+    [
+        pytest.param(True, id="with locks", marks=pytest.mark.needs_redis),
+        pytest.param(False, id="by the claim alone"),
+    ],
+)
 def test_forty_at_once_in_different_spellings_are_one_lead(
     sandbox: RunningSandbox, settings: Any, *, redis: bool
 ) -> None:

@@ -111,6 +111,7 @@ def test_a_bell_that_is_out_of_order_leaves_everything_due(
     assert Submission.objects.get().rung_at is None
 
 
+@pytest.mark.needs_redis
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_sweeps_at_the_same_time_ring_each_submission_once(

@@ -170,6 +170,9 @@ class Explorer:
             raise Broken(f"{made} leads were made, not {scenario.most_made}")
         if len(active) < 1:
             raise Broken("no active lead")
+        said = sum(one.progress.action == "created" for one in submissions)
+        if said > made:
+            raise Broken(f"{said} submissions say that they created one of {made} leads")
         if models.Person.objects.filter(creating_since__isnull=False).exists():
             raise Broken("a claim stands for ever")
         texts = Counter(
