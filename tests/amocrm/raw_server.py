@@ -10,9 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-CERTIFICATE = Path(__file__).with_name("localhost.pem")  # for these tests only
+import trustme
+
+_authority = trustme.CA()
+_certificate = _authority.issue_cert("127.0.0.1", "localhost")
 
 Handler = Callable[[socket.socket], None]
+
+
+def write_authority(path: Path) -> Path:
+    """Write the certificate that vouches for these servers to ``path``."""
+    _authority.cert_pem.write_to_path(path)
+    return path
 
 
 def answer(body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
@@ -49,7 +58,7 @@ def serving(handler: Handler, *, tls: bool = False) -> Iterator[str]:
     context = None
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(CERTIFICATE)
+        _certificate.configure_cert(context)
 
     def run(connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -13,15 +14,21 @@ import requests
 
 from amocrm import deadline
 from amocrm.deadline import DeadlineAdapter, limited_to
-from tests.amocrm.raw_server import CERTIFICATE, answer, one_answer, read_request, serving
+from tests.amocrm.raw_server import (
+    answer,
+    one_answer,
+    read_request,
+    serving,
+    write_authority,
+)
 from tests.servers import free_port
 
 
 @pytest.fixture
-def session() -> Iterator[requests.Session]:
+def session(tmp_path: Path) -> Iterator[requests.Session]:
     with requests.Session() as made:
         made.trust_env = False
-        made.verify = str(CERTIFICATE)
+        made.verify = str(write_authority(tmp_path / "authority.pem"))
         made.mount("http://", DeadlineAdapter())
         made.mount("https://", DeadlineAdapter())
         yield made
