@@ -16,38 +16,49 @@ import psycopg
 
 # "Come back" is never further away than this; what is, waits on the retry schedule.
 COME_BACK = timedelta(seconds=11)
+READING_SECONDS = 30.0
+CHANGING_SECONDS = 0.2
 
 
 class Rows:
-    """One connection, for the thread that made it. ``url`` as in ``DATABASE_URL``."""
+    """Two connections, for the thread that made them. ``url`` as in ``DATABASE_URL``.
+
+    A process that was frozen in a transaction keeps others from writing, and the thread that
+    writes here is the one that has to thaw it: so changes wait for a moment only.
+    """
 
     def __init__(self, url: str) -> None:
-        self._connection: Any
         self._is_sqlite = url.startswith("sqlite:///")
-        if self._is_sqlite:
-            path = url.removeprefix("sqlite:///")
-            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        else:
-            self._connection = psycopg.connect(url, autocommit=True)
+        connect = _sqlite if self._is_sqlite else _postgres
+        self._reading = connect(url, READING_SECONDS)
+        self._changing = connect(url, CHANGING_SECONDS)
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        """Close the connections."""
+        self._reading.close()
+        self._changing.close()
 
     def ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of a query with ``%s`` for values."""
-        found = self._execute(sql, values).fetchall()
+        found = self._execute(self._reading, sql, values).fetchall()
         return [tuple(row) for row in found]
 
     def change(self, sql: str, *values: Any) -> int:
-        """How many rows a statement changed."""
-        return int(self._execute(sql, values).rowcount)
+        """How many rows a statement changed; none where somebody keeps them locked."""
+        try:
+            return int(self._execute(self._changing, sql, values).rowcount)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        except psycopg.errors.LockNotAvailable:
+            pass
+        return 0
 
-    def _execute(self, sql: str, values: tuple[Any, ...]) -> Any:
+    def _execute(self, connection: Any, sql: str, values: tuple[Any, ...]) -> Any:
         if self._is_sqlite:
             sql = sql.replace("%s", "?")
             values = tuple(_sqlite_text(value) for value in values)
-        return self._connection.execute(sql, values)
+        return connection.execute(sql, values)
 
     # Questions ------------------------------------------------------------------------------
 
@@ -123,6 +134,16 @@ class Rows:
             now,
             now,
         )
+
+
+def _sqlite(url: str, patience: float) -> Any:
+    path = url.removeprefix("sqlite:///")
+    return sqlite3.connect(path, timeout=patience, isolation_level=None)
+
+
+def _postgres(url: str, patience: float) -> Any:
+    options = f"-c lock_timeout={round(patience * 1000)}"
+    return psycopg.connect(url, autocommit=True, options=options)
 
 
 def _id(value: Any) -> str:

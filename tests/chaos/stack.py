@@ -130,12 +130,15 @@ class Stack:
         return self._child(arguments[0], (str(PROJECT / "manage.py"), *arguments)).run()
 
     def clear_locks(self) -> int:
-        """Clear every lock through the operators' endpoint; how many. -1 if it did not answer."""
+        """Clear every lock through the operators' endpoint; how many. -1 if it did not answer.
+
+        It may be waiting for a process that our caller has to thaw: so not for long.
+        """
         try:
             answer = requests.delete(
                 f"{self.web_url}/api/admin/amocrm-locks",
                 headers={"Authorization": f"Token {TOKEN}"},
-                timeout=10,
+                timeout=3,
             )
             return int(answer.json().get("deleted", -1))
         except (requests.RequestException, ValueError):
