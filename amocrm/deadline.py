@@ -2,8 +2,8 @@
 
 Its timeout starts again with every byte, and with every address of a host, so an answer that
 trickles would hold a worker for ever. Here a timer shuts the connection down when the time is
-over. The same connection classes know whether a request can have been sent at all, which
-decides whether a create may be repeated.
+over, and the kernel stops delivering what was written into it. The same connection classes know
+whether a request can have been sent at all, which decides whether a create may be repeated.
 """
 
 from __future__ import annotations
@@ -78,6 +78,17 @@ class Call:
             self._watched = None
 
 
+def _deliver_within(seconds: float, sock: socket.socket) -> None:
+    """Let the kernel give up what the peer has not acknowledged for so long.
+
+    It goes on for minutes otherwise, after we closed the connection or were killed, and a create
+    would arrive when its claim has been given back (tcp(7), TCP_USER_TIMEOUT; only Linux has it).
+    """
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        milliseconds = max(1, round(seconds * 1000))  # 0 would mean the kernel's own minutes
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+
+
 def _shut_down(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):  # the other side was first
         sock.shutdown(socket.SHUT_RDWR)
@@ -109,6 +120,7 @@ class _Watched(HTTPConnection):
         if call is None:
             return super()._new_conn()
         sock = self._reach_any_address(call)
+        _deliver_within(call.left(), sock)
         call.watch(sock)
         return sock
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -22,6 +23,7 @@ from tests.amocrm.raw_server import (
     write_authority,
 )
 from tests.servers import free_port
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -283,3 +285,40 @@ def test_nothing_is_left_open_after_many_calls(session: requests.Session) -> Non
         time.sleep(0.1)
         assert psutil.Process().num_fds() <= before[0]
         assert threading.active_count() <= before[1]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux withdraws")
+def test_what_was_not_delivered_when_the_call_ended_is_withdrawn(
+    session: requests.Session,
+) -> None:
+    body = b"x" * 20_000_000  # more than the connection holds while nobody reads
+    received: list[int | str] = []
+    may_read = threading.Event()
+    done = threading.Event()
+
+    def handler(connection: socket.socket) -> None:
+        may_read.wait(30)
+        try:
+            while piece := connection.recv(1_000_000):
+                received.append(len(piece))
+            received.append("end")
+        except ConnectionResetError:
+            received.append("reset")
+        done.set()
+
+    with serving(handler) as url, limited_to(0.5) as made:
+        with pytest.raises(requests.RequestException):
+            session.post(url, data=body, timeout=(5, 5))
+        assert made.is_connected
+        session.close()
+        wait_until(lambda: not _is_kept(url), "the kernel forgets the connection")
+        may_read.set()
+        assert done.wait(30)
+
+    assert received[-1] == "reset"
+
+
+def _is_kept(url: str) -> bool:
+    """Whether the kernel still has something to deliver there."""
+    port = urlsplit(url).port
+    return any(one.raddr and one.raddr.port == port for one in psutil.net_connections("tcp4"))

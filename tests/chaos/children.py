@@ -8,14 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.servers import end_with_parent
 
 PROJECT = Path(__file__).resolve().parents[2]
-START_SECONDS = 60.0
 
 
 class Child:
@@ -110,17 +108,6 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-
-def wait_until(
-    is_so: Callable[[], bool], what: str, *, seconds: float = START_SECONDS, pause: float = 0.05
-) -> None:
-    """Return when ``is_so()``; raises :class:`TimeoutError` with ``what`` after ``seconds``."""
-    give_up = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > give_up:
-            raise TimeoutError(f"{what}: not within {seconds:g} s")
-        time.sleep(pause)
 
 
 def listens(port: int) -> bool:

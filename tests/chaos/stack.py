@@ -13,10 +13,11 @@ from typing import Self
 import requests
 
 from amocrm.sandbox.control import SandboxControl
-from tests.chaos.children import PROJECT, Child, listens, wait_until
+from tests.chaos.children import PROJECT, Child, listens
 from tests.chaos.rows import Rows
 from tests.chaos.scale import TOKEN, Scale, settings
 from tests.servers import PostgresServer, RedisServer, free_port
+from tests.waiting import wait_until
 
 Freeze = dict[str, str]
 _CELERY = ("celery", "-q", "-A", "config")

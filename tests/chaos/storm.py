@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos.children import wait_until
 from tests.chaos.crm_faults import CRM_FAULTS, CrmFault, Rule
 from tests.chaos.judge import Verdict, judge
 from tests.chaos.landing import Landing
 from tests.chaos.population import Form, Plan
 from tests.chaos.process_faults import PROCESS_FAULTS, ProcessFault
 from tests.chaos.stack import Stack
+from tests.waiting import wait_until
 
 TICK = 0.05
 UNHIT_SECONDS = 20.0  # a rule that nothing has hit by then is taken back

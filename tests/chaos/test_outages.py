@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import requests
 
-from tests.chaos.children import wait_until
 from tests.chaos.crm_faults import ANY, SEARCH, html
 from tests.chaos.population import Form
 from tests.chaos.scale import Scale
 from tests.chaos.scenario import Fate, Scenario
 from tests.chaos.stack import Stack
+from tests.waiting import wait_until
 
 UNPAID = {"title": "Payment Required", "status": 402, "detail": "Account is not paid"}
 ACCOUNT_TROUBLES: tuple[dict[str, Any], ...] = (

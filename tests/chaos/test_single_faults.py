@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.children import Child, wait_until
+from tests.chaos.children import Child
 from tests.chaos.crm_faults import CREATE, NOTE, SEARCH, UPDATE, html
 from tests.chaos.population import Form, canonical
 from tests.chaos.scale import Scale
 from tests.chaos.scenario import Fate, Scenario, freeze
 from tests.chaos.stack import Stack
+from tests.waiting import wait_until
 
 POST_LEAD, POST_NOTE, PATCH_LEAD = "POST .*/leads/complex", r"POST .*/notes", r"PATCH .*/leads/\d+"
 
