@@ -15,8 +15,8 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.utils import timezone
 
-from amocrm import conf, pause
-from amocrm.client import PAGE_SIZE, Client
+from amocrm import conf, paging, pause
+from amocrm.client import Client
 from amocrm.entities import CLOSED_STAGES, Json, embedded
 from amocrm.errors import AccountPaused, RetryLater
 from amocrm.story import logger
@@ -24,7 +24,7 @@ from amocrm.story import logger
 log = logger(__name__)
 
 KEPT_FOR = 600  # seconds
-MOST_PAGES = 10
+MOST_PAGES = 20
 UNSORTED_TYPE = 1  # «Неразобранное»
 
 
@@ -137,13 +137,8 @@ def stages_of(pipeline: Json) -> tuple[Stage, ...]:
 
 
 def _lead_fields(client: Client) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for page in range(1, MOST_PAGES + 1):
-        rows = client.lead_fields(page)
-        found |= {str(row["code"]): int(row["id"]) for row in rows if row.get("code")}
-        if len(rows) < PAGE_SIZE:
-            break
-    return found
+    rows = paging.each(client.lead_fields, most_pages=MOST_PAGES, what="fields of leads")
+    return {str(row["code"]): int(row["id"]) for row in rows if row.get("code")}
 
 
 def _timezone(account: Json) -> ZoneInfo:

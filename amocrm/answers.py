@@ -6,6 +6,7 @@ the JSON form of 429; the rows that no page documents were seen on live accounts
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -26,6 +27,7 @@ from amocrm.errors import (
 
 LEAD_DELETED = 226
 MOST_WORDS = 300  # characters of what amoCRM says that go into an error
+_UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,13 @@ class Answer:
         if isinstance(self.body, Mapping):
             parts = [self.body.get(key) for key in ("title", "detail", "hint")]
             said = ": ".join(str(part) for part in parts if part)
-        return " ".join((said or self.text).split())[:MOST_WORDS]
+        return one_line(said or self.text)[:MOST_WORDS]
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line, without what a log or a database does not take: control characters,
+    halves of characters."""
+    return " ".join(_UNSTORABLE.sub(" ", text).split())
 
 
 class Meaning(Enum):
@@ -163,9 +171,9 @@ def problems(answer: Answer) -> tuple[Problem, ...]:
     """The rows of ``validation-errors``; whatever is missing in them is empty."""
     return tuple(
         Problem(
-            path=str(error.get("path", "")),
-            code=str(error.get("code", "")),
-            detail=str(error.get("detail", "")),
+            path=one_line(str(error.get("path", ""))),
+            code=one_line(str(error.get("code", ""))),
+            detail=one_line(str(error.get("detail", ""))),
         )
         for group in _mappings(answer.body.get("validation-errors"))
         for error in _mappings(group.get("errors"))

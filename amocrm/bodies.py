@@ -95,6 +95,12 @@ def dispensable(error: Rejected, sent: Body) -> frozenset[str] | None:
     return frozenset(codes) or None
 
 
+def is_contact_unknown(error: Rejected) -> bool:
+    """Whether amoCRM does not know the contact that the lead was to be made on."""
+    path = r"(?:\d+\.)?_embedded\.contacts\.0\.id"
+    return any(re.fullmatch(path, problem.path) for problem in error.problems)
+
+
 def contact_additions(contact: Contact, missing: frozenset[IdentityKey]) -> Body:
     """``missing`` appended to what the contact has.
 

@@ -19,6 +19,7 @@ from amocrm.errors import ComeBack, RetryLater
 from amocrm.identity import IdentityKey
 from amocrm.ledger import contact_key
 from amocrm.models import DuplicateLead, Identity
+from amocrm.paging import Page
 from amocrm.story import logger
 
 log = logger(__name__)
@@ -136,12 +137,12 @@ def refresh_known_duplicates(client: Client, census: Census, pipeline_id: int, a
     return closed
 
 
-def _walk(fetch: Callable[[int], list[R]], report: Callable[[int], None]) -> Iterator[R]:
+def _walk(fetch: Callable[[int], Page[R]], report: Callable[[int], None]) -> Iterator[R]:
     """Every row once, page by page, until a page is empty or brings nothing new."""
     seen: set[int] = set()
-    for page in range(1, MOST_PAGES + 1):
-        rows = _patiently(lambda number=page: fetch(number))  # type: ignore[misc]
-        new = [row for row in rows if row.id not in seen]
+    for number in range(1, MOST_PAGES + 1):
+        page = _patiently(lambda number=number: fetch(number))  # type: ignore[misc]
+        new = [row for row in page.rows if row.id not in seen]
         if not new:
             return
         seen.update(row.id for row in new)

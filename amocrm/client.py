@@ -19,7 +19,16 @@ from django.utils import timezone
 from amocrm import answers, conf, limiter, pause
 from amocrm.answers import Answer, Meaning
 from amocrm.deadline import DeadlineAdapter
-from amocrm.entities import Contact, Created, Json, Lead, UnreadableAnswer, embedded
+from amocrm.entities import (
+    Contact,
+    Created,
+    Json,
+    Lead,
+    UnreadableAnswer,
+    embedded,
+    has_next,
+    note_text,
+)
 from amocrm.errors import (
     AccountPaused,
     AmoError,
@@ -29,12 +38,12 @@ from amocrm.errors import (
     RetryLater,
 )
 from amocrm.exchange import Exchange
+from amocrm.paging import PAGE_SIZE, Page
 from amocrm.story import logger
 from amocrm.tokens import LongLivedToken, TokenSource
 
 log = logger(__name__)
 
-PAGE_SIZE = 250  # amoCRM clips what asks for more
 # How often a checkpoint is repeated because it outlasted the place under the limit.
 CHECKPOINTS = 3
 LATE_PATIENCE = 2.0  # seconds to wait for a place after the last of them
@@ -48,9 +57,13 @@ def _nothing() -> None:
     return None
 
 
+def _as_it_is(body: Any) -> Any:
+    return body
+
+
 class Client:
     """What this service asks of an account. Every method raises what :mod:`amocrm.errors`
-    lists; lists come page by page, ``page`` counts from 1."""
+    lists; lists come page by page (:mod:`amocrm.paging`)."""
 
     def __init__(
         self,
@@ -90,51 +103,49 @@ class Client:
 
     def account(self) -> Json:
         """Who this account is, with its time zone."""
-        return self._read("account", {"with": "datetime_settings,is_api_filter_enabled"})
+        wanted = {"with": "datetime_settings,is_api_filter_enabled"}
+        return self._read("account", wanted, _as_it_is)
 
     def pipelines(self) -> list[Json]:
         """All pipelines with their stages."""
-        return self._list("leads/pipelines", "pipelines")
+        return self._list("leads/pipelines", "pipelines").rows
 
-    def lead_fields(self, page: int) -> list[Json]:
+    def lead_fields(self, page: int) -> Page[Json]:
         """The custom fields of leads."""
         return self._list("leads/custom_fields", "custom_fields", _page(page))
 
     # Contacts: "Контакты" -----------------------------------------------------------------
 
-    def search_contacts(self, query: str, page: int) -> list[Contact]:
+    def search_contacts(self, query: str, page: int) -> Page[Contact]:
         """What the loose full-text search finds: strangers too. Newest first."""
         return self._contacts({"query": query}, page)
 
-    def newest_contacts(self, page: int) -> list[Contact]:
+    def newest_contacts(self, page: int) -> Page[Contact]:
         """All contacts by descending id, which is the order in which they were made."""
         return self._contacts({}, page)
 
     def contact(self, contact_id: int) -> Contact | None:
         """One contact with the ids of its leads, ``None`` if there is none."""
-        body = self._read_one(f"contacts/{contact_id}", {"with": "leads"})
-        return _parsed(Contact.parse, body) if body else None
+        return self._one(f"contacts/{contact_id}", {"with": "leads"}, Contact.parse)
 
     def update_contact(self, contact_id: int, body: Json) -> None:
         """Change a contact. A multi-value field is replaced as a whole."""
         self._write("PATCH", f"contacts/{contact_id}", body)
 
-    def _contacts(self, params: Mapping[str, Any], page: int) -> list[Contact]:
+    def _contacts(self, params: Mapping[str, Any], page: int) -> Page[Contact]:
         listing = {"with": "leads", "order[id]": "desc", **_page(page)}
-        rows = self._list("contacts", "contacts", {**params, **listing})
-        return [_parsed(Contact.parse, row) for row in rows]
+        return self._list("contacts", "contacts", {**params, **listing}, Contact.parse)
 
     # Leads: "Сделки" ----------------------------------------------------------------------
 
-    def newest_leads(self, page: int) -> list[Lead]:
+    def newest_leads(self, page: int) -> Page[Lead]:
         """All leads by descending id, with the ids of their contacts."""
         params = {"with": "contacts", "order[id]": "desc", **_page(page)}
-        return [_parsed(Lead.parse, row) for row in self._list("leads", "leads", params)]
+        return self._list("leads", "leads", params, Lead.parse)
 
     def lead(self, lead_id: int) -> Lead | None:
         """One lead with its contacts, ``None`` if there is none."""
-        body = self._read_one(f"leads/{lead_id}", {"with": "contacts"})
-        return _parsed(Lead.parse, body) if body else None
+        return self._one(f"leads/{lead_id}", {"with": "contacts"}, Lead.parse)
 
     def create_lead(self, body: Json, *, just_before: Hook) -> Created:
         """Make a lead with its contact in one call ("Комплексное добавление").
@@ -153,11 +164,10 @@ class Client:
 
     # Notes: "События и примечания" ---------------------------------------------------------
 
-    def note_texts(self, lead_id: int, page: int) -> list[str]:
+    def note_texts(self, lead_id: int, page: int) -> Page[str]:
         """The texts of a lead's notes, the newest first."""
         params = {"filter[note_type]": "common", "order[id]": "desc", **_page(page)}
-        found = [row.get("params") for row in self._list(f"leads/{lead_id}/notes", "notes", params)]
-        return [str(one.get("text") or "") if isinstance(one, Mapping) else "" for one in found]
+        return self._list(f"leads/{lead_id}/notes", "notes", params, note_text)
 
     def add_notes(self, lead_id: int, texts: list[str], *, just_before: Hook) -> None:
         """Write notes, all or none of them."""
@@ -166,27 +176,38 @@ class Client:
 
     # Sending --------------------------------------------------------------------------------
 
-    def _read(self, path: str, params: Mapping[str, Any] | None = None) -> Json:
+    def _read(self, path: str, params: Mapping[str, Any] | None, parse: Callable[[Json], T]) -> T:
         answer = self._send("GET", path, params=params)
-        if answer.status == 204:
-            return {}
-        if not isinstance(answer.body, Mapping):
+        body = {} if answer.status == 204 else answer.body
+        if not isinstance(body, Mapping):
             raise _unreadable(answer, RetryLater)
-        return answer.body
+        try:
+            return parse(body)
+        except UnreadableAnswer:
+            raise _unreadable(answer, RetryLater) from None
 
-    def _read_one(self, path: str, params: Mapping[str, Any]) -> Json:
-        """Empty where there is none. That is a 204; should it be 404 one day, it means the
+    def _one(self, path: str, params: Mapping[str, Any], parse: Callable[[Json], T]) -> T | None:
+        """``None`` where there is none. That is a 204; should it be 404 one day, it means the
         same, as long as the API says so and not a server in front of it."""
         try:
-            return self._read(path, params)
+            return self._read(path, params, lambda body: parse(body) if body else None)
         except Refused as error:
             if error.status == 404:
-                return {}
+                return None
             raise
 
-    def _list(self, path: str, kind: str, params: Mapping[str, Any] | None = None) -> list[Json]:
-        body = self._read(path, params)
-        return _parsed(lambda answered: embedded(answered, kind), body)
+    def _list(
+        self,
+        path: str,
+        kind: str,
+        params: Mapping[str, Any] | None = None,
+        parse: Callable[[Json], T] = _as_it_is,
+    ) -> Page[T]:
+        def page(body: Json) -> Page[T]:
+            rows = [parse(row) for row in embedded(body, kind)]
+            return Page(rows, has_next=has_next(body) or len(rows) >= PAGE_SIZE)
+
+        return self._read(path, params, page)
 
     def _write(self, method: str, path: str, body: Any, *, just_before: Hook = _nothing) -> Answer:
         """A success without amoCRM's JSON is somebody else's (a portal, a maintenance page)."""
@@ -226,17 +247,20 @@ class Client:
         if row is None:
             return answer
         error = answers.error_of(row, answer, is_write=method != "GET")
-        self._tell_everybody(row, answer, str(error), sent_at)
+        reason = f"{error}{_stage_sent(body)}" if row.kind == "stage" else str(error)
+        self._tell_everybody(row, answer, reason, sent_at)
         raise error
 
     def _take_place(self) -> limiter.Place:
         """Wait for a place under the limit, then pass the checkpoint while it is good.
 
         A place is good for a moment only. Were it used after a checkpoint that took long (a
-        busy database), requests would leave closer together than the limit allows.
+        busy database) or before a TLS handshake, requests would arrive closer together than the
+        limit allows.
         """
         for _ in range(CHECKPOINTS):
             self._check_pause()
+            self._exchange.warm_up()
             place = self._calls.wait(self._patience)
             self._check_pause()  # others may have been told to stop while we waited
             self._checkpoint()
@@ -284,15 +308,19 @@ def connect(settings: conf.AmoSettings) -> Iterator[Client]:
         )
 
 
+def _stage_sent(body: Any) -> str:
+    """Which pipeline and stage a refused write named, and the settings they come from."""
+    sent = body[0] if isinstance(body, list) and body else body
+    if not isinstance(sent, Mapping):
+        return ""
+    stage = sent.get("status_id")
+    settings = [name for name, value in conf.current().stages.items() if value == stage]
+    named = ", ".join(settings) or "the first stage"
+    return f" (pipeline {sent.get('pipeline_id')}, stage {stage}: AMOCRM_PIPELINE_ID, {named})"
+
+
 def _page(page: int) -> dict[str, Any]:
     return {"limit": PAGE_SIZE, "page": page}
-
-
-def _parsed(parse: Callable[[Json], T], body: Json) -> T:
-    try:
-        return parse(body)
-    except UnreadableAnswer as error:
-        raise RetryLater(f"amoCRM's answer cannot be read: {error}") from error
 
 
 def _unreadable(answer: Answer, kind: type[RetryLater]) -> AmoError:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -160,7 +162,29 @@ class _Watched(HTTPConnection):
 
 
 class _WatchedTLS(_Watched, HTTPSConnection):
-    pass
+    @property
+    def is_connected(self) -> bool:
+        """Whether an idle connection is open still.
+
+        urllib3 takes whatever can be read for the end. TLS 1.3 sends session tickets after the
+        handshake, so each connection opened ahead would be thrown away.
+        """
+        return super().is_connected or self._has_read_only_tickets()
+
+    def _has_read_only_tickets(self) -> bool:
+        if self.sock is None:
+            return False
+        timeout = self.sock.gettimeout()
+        self.sock.settimeout(0)
+        try:
+            self.sock.recv(1)
+        except ssl.SSLWantReadError:
+            return True
+        except OSError:
+            return False
+        finally:
+            self.sock.settimeout(timeout)
+        return False  # the end, or an answer to nothing
 
 
 class _Pool(HTTPConnectionPool):
@@ -173,6 +197,24 @@ class _TLSPool(HTTPSConnectionPool):
 
 class DeadlineAdapter(HTTPAdapter):
     """Mount on a ``requests.Session`` to make :func:`limited_to` work with it."""
+
+    def open_connection(self, url: str, *, verify: bool | str | None) -> None:
+        """Connect to the host of ``url``, where no connection to it is open and idle.
+
+        Raises what connecting raises: ``OSError`` and urllib3's ``HTTPError``.
+        """
+        request = requests.Request("GET", url).prepare()
+        pool = cast(HTTPConnectionPool, self.get_connection_with_tls_context(request, verify))
+        # What the pool does before each request, without the request.
+        connection = pool._get_conn()
+        try:
+            if connection.is_closed:
+                connection.connect()
+        except BaseException:
+            connection.close()
+            raise
+        finally:
+            pool._put_conn(connection)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Build the pools from the watched connections."""

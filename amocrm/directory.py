@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from amocrm import conf, ledger
-from amocrm.client import PAGE_SIZE
+from amocrm import conf, ledger, paging
 from amocrm.entities import Contact, Lead
 from amocrm.events import Event, count
 from amocrm.identity import IdentityKey, identities, printed_phone
@@ -56,7 +55,8 @@ def newest_contacts_of(work: Work, is_old: Callable[[Contact], bool]) -> list[Co
     """This person's contacts among the newest ones, down to the first that ``is_old``: the
     search does not see what was made a moment ago, this list does."""
     found: dict[int, Contact] = {}
-    for contact in _pages(work.crm.newest_contacts, "the newest contacts"):
+    what = "the newest contacts"
+    for contact in paging.each(work.crm.newest_contacts, most_pages=MOST_PAGES, what=what):
         if is_old(contact):
             break
         _take(work, found, [contact])
@@ -121,7 +121,8 @@ def _known_contact(work: Work, contact_id: int) -> Contact | None:
 
 def _search(work: Work, key: IdentityKey) -> Iterator[Contact]:
     for query in queries(key, work.settings.phone_search):
-        yield from _pages(partial(work.crm.search_contacts, query), "a search")
+        search = partial(work.crm.search_contacts, query)
+        yield from paging.each(search, most_pages=MOST_PAGES, what="found contacts")
 
 
 def queries(key: IdentityKey, phone_search: str) -> list[str]:
@@ -131,12 +132,3 @@ def queries(key: IdentityKey, phone_search: str) -> list[str]:
         return [key.value]
     digits = key.value.removeprefix("+")[-SEARCHED_DIGITS:]
     return [digits] if phone_search == "digits" else [digits, key.value, printed_phone(key.value)]
-
-
-def _pages(fetch: Callable[[int], list[Contact]], what: str) -> Iterator[Contact]:
-    for page in range(1, MOST_PAGES + 1):
-        rows = fetch(page)
-        yield from rows
-        if len(rows) < PAGE_SIZE:
-            return
-    log.warning("🔎 amoCRM returned more than %d pages for %s: the rest is unread", page, what)

@@ -129,6 +129,18 @@ def embedded(body: Json, kind: str) -> list[Json]:
     return found
 
 
+def has_next(body: Json) -> bool:
+    """Whether a list goes on: ``_links.next``."""
+    links = body.get("_links")
+    return isinstance(links, Mapping) and bool(links.get("next"))
+
+
+def note_text(body: Json) -> str:
+    """The text of a note, empty for one of another kind."""
+    params = body.get("params")
+    return str(params.get("text") or "") if isinstance(params, Mapping) else ""
+
+
 def values_of(fields: tuple[Json, ...], code: str) -> tuple[str, ...]:
     """The values of the custom field ``code`` (PHONE, EMAIL), as typed."""
     return tuple(

@@ -6,10 +6,10 @@ is for :mod:`amocrm.answers` to say.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -18,7 +18,7 @@ import requests
 import urllib3
 
 from amocrm.answers import Answer
-from amocrm.deadline import limited_to
+from amocrm.deadline import DeadlineAdapter, limited_to
 from amocrm.errors import NotSent, OutcomeUnknown, RetryLater
 from amocrm.tokens import TokenSource
 
@@ -27,6 +27,7 @@ LONGEST_BODY = 16 * 1024 * 1024  # bytes, unpacked: 250 contacts are a hundredth
 LONGEST_TEXT = 2000  # characters that are kept of a body for people to read
 LONGEST_REQUEST_ID = 128
 _CHUNK = 64 * 1024
+_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 _TAGS = re.compile(r"<(style|script|title)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
@@ -47,6 +48,16 @@ class Exchange:
         self._session = session
         self._timeout = timeout
 
+    def warm_up(self) -> None:
+        """Open a connection if none is open: a request leaves the moment it is sent then.
+
+        Never raises: if there is no connection, the request will say so.
+        """
+        with limited_to(min(CONNECT_TIMEOUT, self._timeout)), contextlib.suppress(*_FAILURES):
+            adapter = self._session.get_adapter(self._base_url)
+            if isinstance(adapter, DeadlineAdapter):
+                adapter.open_connection(self._base_url, verify=self._session.verify)
+
     def __call__(
         self, method: str, path: str, params: Mapping[str, Any] | None, body: Any
     ) -> Answer:
@@ -63,7 +74,7 @@ class Exchange:
                 answer = self._ask(method, path, params, body)
             except _TooLong:
                 failure = f"more than {LONGEST_BODY} bytes"
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            except _FAILURES as error:
                 # The text of the error may quote the request: only its kind is told.
                 failure = type(error).__name__
         if call.is_over:
@@ -78,18 +89,21 @@ class Exchange:
         raise OutcomeUnknown(f"amoCRM's answer was lost: {what}")
 
     def _ask(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any) -> Answer:
+        token = self._tokens.get()
         response = self._session.request(
             method,
             f"{self._base_url}/api/v4/{path}",
             params=params,
             json=body,
-            headers={"Authorization": f"Bearer {self._tokens.get()}"},
+            headers={"Authorization": f"Bearer {token}"},
             timeout=(min(CONNECT_TIMEOUT, self._timeout), self._timeout),
             allow_redirects=False,
             stream=True,
         )
-        with closing(response):
-            return answer_of(response, b"".join(_chunks(response)))
+        with contextlib.closing(response):
+            content = b"".join(_chunks(response))
+        # A proxy may answer with the request that it refuses: nobody is told the token.
+        return answer_of(response, content.replace(token.encode(), b"[secret]"))
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:
@@ -136,6 +150,6 @@ def _until(header: str | None) -> float | None:
     """The other form of the header, a date (RFC 9110)."""
     try:
         moment = parsedate_to_datetime(header or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()

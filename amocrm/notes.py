@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from amocrm import duplicates
-from amocrm.client import PAGE_SIZE
+from amocrm import duplicates, paging
 from amocrm.contract import LeadRequest
 from amocrm.errors import AmoError, LeadGone, Refused, StillSettling
 from amocrm.links import lead_url
@@ -40,7 +40,8 @@ def write_note(work: Work, lead_id: int) -> None:
     if sent_at:
         if timezone.now() - sent_at < work.settings.settle:
             raise StillSettling("an earlier note may still arrive", lock_name=work.person.lock_name)
-        written = "\n".join(_texts(work, lead_id))
+        notes = partial(work.crm.note_texts, lead_id)
+        written = "\n".join(paging.each(notes, most_pages=MOST_PAGES, what="notes"))
         missing = {marker: text for marker, text in missing.items() if marker not in written}
     if not missing:
         return
@@ -82,17 +83,6 @@ def _send(work: Work, lead_id: int, texts: list[str]) -> None:
         if error.not_done and work.progress.note_sent_at != before:
             work.progress.note_sending(before)
         raise
-
-
-def _texts(work: Work, lead_id: int) -> list[str]:
-    """The lead's newest notes."""
-    texts: list[str] = []
-    for page in range(1, MOST_PAGES + 1):
-        rows = work.crm.note_texts(lead_id, page)
-        texts += rows
-        if len(rows) < PAGE_SIZE:
-            break
-    return texts
 
 
 def _parts(work: Work) -> dict[str, str]:

@@ -33,6 +33,9 @@ LONGEST_WAIT = 24 * 3600.0  # seconds until the first probe, whatever amoCRM ask
 RATE_WINDOW = timedelta(minutes=1)
 RATE_LIMITS_TO_PAUSE = 3
 PROBE_AFTER = tuple(timedelta(seconds=seconds) for seconds in (15, 60, 2 * 60, 5 * 60, 10 * 60))
+# Kinds that only a write meets: a probe, which reads, may succeed and prove nothing.
+MET_BY_WRITES = frozenset(("stage", "scope"))
+RELAPSE = timedelta(minutes=15)  # so soon after a probe's success it is the same pause as before
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ def begin(
     """
     now = timezone.now()
     state, _ = AccountState.objects.get_or_create(account=account)
+    probes = state.probes if _is_relapse(state, kind, now) else 0
+    until = now + (_wait_after(probes) if first_probe is None else first_probe)
     begun = (
         _that_heeds(account, sent_at)
         .filter(paused_since__isnull=True)
@@ -83,12 +88,12 @@ def begin(
             paused_since=now,
             pause_kind=kind,
             pause_reason=reason,
-            next_probe_at=now + (PROBE_AFTER[0] if first_probe is None else first_probe),
-            probes=0,
+            next_probe_at=until,
+            probes=probes,
         )
     )
     if begun:
-        log.error("⏸ amoCRM PAUSED for everybody: %s", reason)
+        log.error("⏸ amoCRM PAUSED for everybody until %s: %s", _shown(until), reason)
         count(Event.ACCOUNT_PAUSED)
 
 
@@ -137,19 +142,20 @@ def rate_limited(
 def resume(by: str, *, since: datetime | None = None) -> bool:
     """End the pause of the configured account; ``by`` says who did. False if there was none.
 
-    With ``since``, only the pause that began then.
+    With ``since``, only the pause that began then, because a probe succeeded: should the same
+    trouble show at once again, its schedule goes on instead of beginning anew.
     """
     paused = AccountState.objects.filter(account=conf.current().account, paused_since__isnull=False)
     if since is not None:
         paused = paused.filter(paused_since=since)
+    forgotten = {"pause_kind": "", "probes": 0} if since is None else {}
     ended = paused.update(
         paused_since=None,
-        pause_kind="",
         pause_reason="",
         next_probe_at=None,
         held_until=timezone.now(),
         rate_limited_at=[],
-        probes=0,
+        **forgotten,
     )
     if ended:
         log.warning("▶️ amoCRM RESUMED by %s", by)
@@ -172,11 +178,30 @@ def take_probe(account: str) -> AccountPause | None:
     ).first()
     if due is None:
         return None
-    wait = PROBE_AFTER[min(due.probes + 1, len(PROBE_AFTER) - 1)]
+    wait = _wait_after(due.probes + 1)
     taken = AccountState.objects.filter(
         pk=due.pk, paused_since=due.paused_since, next_probe_at=due.next_probe_at
     ).update(next_probe_at=now + wait, probes=F("probes") + 1)
     return _pause_of(due) if taken else None
+
+
+def _wait_after(probes: int) -> timedelta:
+    """How long to wait for the next probe after so many."""
+    return PROBE_AFTER[min(probes, len(PROBE_AFTER) - 1)]
+
+
+def _is_relapse(state: AccountState, kind: str, now: datetime) -> bool:
+    ended_at = state.held_until
+    return (
+        kind in MET_BY_WRITES
+        and state.pause_kind == kind
+        and ended_at is not None
+        and now - ended_at < RELAPSE
+    )
+
+
+def _shown(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"
 
 
 def _state(account: str) -> AccountState | None:

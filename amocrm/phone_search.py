@@ -7,10 +7,11 @@ punctuation is searched for by its bare digits.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Literal
 
-from amocrm import conf
-from amocrm.client import PAGE_SIZE, Client
+from amocrm import conf, paging
+from amocrm.client import Client
 from amocrm.directory import queries
 from amocrm.entities import Contact
 from amocrm.identity import IdentityKey, parse_phone
@@ -49,14 +50,8 @@ def _verdict(client: Client, settings: conf.AmoSettings, contact: Contact) -> Ve
 
 
 def _with_formatted_phone(client: Client, settings: conf.AmoSettings) -> Contact | None:
-    for page in range(1, CONTACT_PAGES + 1):
-        rows = client.newest_contacts(page)
-        for contact in rows:
-            if _formatted_phone(contact, settings):
-                return contact
-        if len(rows) < PAGE_SIZE:
-            break
-    return None
+    newest = paging.each(client.newest_contacts, most_pages=CONTACT_PAGES)
+    return next((contact for contact in newest if _formatted_phone(contact, settings)), None)
 
 
 def _formatted_phone(contact: Contact, settings: conf.AmoSettings) -> str | None:
@@ -83,10 +78,6 @@ def _is_indexed(client: Client, contact: Contact) -> bool:
 
 
 def _finds(client: Client, query: str, contact_id: int) -> bool:
-    for page in range(1, SEARCH_PAGES + 1):
-        rows = client.search_contacts(query, page)
-        if any(row.id == contact_id for row in rows):
-            return True
-        if len(rows) < PAGE_SIZE:
-            break
-    return False
+    search = partial(client.search_contacts, query)
+    found = paging.each(search, most_pages=SEARCH_PAGES)
+    return any(contact.id == contact_id for contact in found)

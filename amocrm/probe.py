@@ -10,9 +10,6 @@ from amocrm.story import logger
 
 log = logger(__name__)
 
-# What GET /account cannot tell: an account that answers may still refuse to take leads.
-NEEDS_SHAPE = frozenset(("stage", "scope"))
-
 
 def probe_if_due() -> None:
     """Make the probe that is due, if one is; resume when it succeeds.
@@ -38,7 +35,8 @@ def probe_if_due() -> None:
 def _trouble(client: Client, settings: conf.AmoSettings, kind: str) -> str:
     """What still keeps the account from taking leads; raises what the client raises."""
     client.account()
-    if kind in NEEDS_SHAPE:
+    if kind in pause.MET_BY_WRITES:
+        # GET /account cannot tell: an account that answers may still refuse to take leads.
         known = {stage.id for stage in read_shape(client, settings).stages}
         wanted = {stage for stage in settings.stages.values() if stage}
         if missing := sorted(wanted - known):

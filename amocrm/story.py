@@ -12,22 +12,25 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+_person: ContextVar[str] = ContextVar("amocrm_story_person", default="")
 _subject: ContextVar[str] = ContextVar("amocrm_story_subject", default="")
 
 
-def person(email: str, phone: str) -> str:
-    """Who somebody is, as far as known."""
-    return " / ".join(part for part in (email, phone) if part) or "nobody named"
+def named() -> str:
+    """Who the story is about."""
+    return _person.get()
 
 
 @contextmanager
 def about(*, email: str, phone: str, reference: str) -> Iterator[None]:
     """Name the person and the submission at the end of every line logged in this block."""
-    token = _subject.set(f" · {person(email, phone)} · submission {reference}")
+    person = " / ".join(part for part in (email, phone) if part) or "nobody named"
+    before = _person.set(person), _subject.set(f" · {person} · submission {reference}")
     try:
         yield
     finally:
-        _subject.reset(token)
+        _person.reset(before[0])
+        _subject.reset(before[1])
 
 
 class _Storyteller(logging.LoggerAdapter[logging.Logger]):

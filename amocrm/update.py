@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amocrm import bodies, directory, duplicates
 from amocrm.entities import Contact, Lead
-from amocrm.errors import Rejected
+from amocrm.errors import Refused, Rejected
 from amocrm.identity import IdentityKey
 from amocrm.story import logger
 from amocrm.work import Work
@@ -34,10 +34,11 @@ def _change(work: Work, lead: Lead, changes: bodies.Body) -> None:
 
 
 def complete_contact(work: Work, contact_id: int) -> None:
-    """Append the e-mails and phones that none of the person's contacts has to this one.
+    """Append what the submission names and none of the person's contacts has to this one.
 
-    They are looked for first: a contact that has them is the person too, and its lead is shown
-    to operators. PATCH replaces the whole set, so the contact is read here, under the lock.
+    It is looked for first: a contact that has it is the person too, and its lead is shown to
+    operators. PATCH replaces the whole set, so the contact is read here, under the lock. What
+    earlier submissions named was appended then: a manager may have removed it since.
     """
     contact = work.crm.contact(contact_id)
     if contact is None or not _missing(work, [contact]):
@@ -47,10 +48,16 @@ def complete_contact(work: Work, contact_id: int) -> None:
     if work.person.lead_id in others:
         others.remove(work.person.lead_id)
         duplicates.mark_active(work.person.id, others, kept=work.person.lead_id)
-    if missing := _missing(work, [contact, *contacts]):
+    missing = _missing(work, [contact, *contacts])
+    if not missing:
+        return
+    try:
         work.crm.update_contact(contact_id, bodies.contact_additions(contact, missing))
+    except Refused as error:
+        # The note has them, too: the lead must not be lost to the salesperson for that.
+        log.warning("📇 amoCRM refuses to complete contact %s: %s", contact_id, error)
 
 
 def _missing(work: Work, contacts: list[Contact]) -> frozenset[IdentityKey]:
     carried = [directory.carried_by(contact, work.settings) for contact in contacts]
-    return work.person.searchable.difference(*carried)
+    return work.named.difference(*carried)

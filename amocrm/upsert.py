@@ -74,14 +74,21 @@ def _upsert(
     with connect(settings) as crm:
 
         def under_lock(person: PersonState) -> AbstractContextManager[Work]:
-            return work_on(person, request=request, progress=progress, settings=settings, crm=crm)
+            return work_on(
+                person,
+                request=request,
+                named=named,
+                progress=progress,
+                settings=settings,
+                crm=crm,
+            )
 
         for _ in range(MOST_STARTS):
             try:
                 person = ledger.name(settings.account, named)  # step 1
                 log.info(
                     "🔐 [LOCK] Attempting to acquire lock for lead: %s",
-                    story.person(request.email, request.phone),
+                    story.named(),
                 )
                 with under_lock(person) as work:  # step 2
                     return _deliver(work)

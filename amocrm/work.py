@@ -11,6 +11,7 @@ from amocrm.account import AccountShape, shape
 from amocrm.client import Client
 from amocrm.contract import Action, LeadRequest, Progress
 from amocrm.errors import ClaimLost
+from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState
 from amocrm.locks.guard import HeldLock, hold
 
@@ -21,13 +22,15 @@ class StartOver(Exception):
 
 @dataclass
 class Work:
-    """``person`` is always the state that our last look or write left behind.
+    """``named`` is what the submission names, as far as it identifies somebody; ``person`` is
+    always the state that our last look or write left behind.
 
     ``crm`` calls :meth:`checkpoint` before every request; ``bare_crm`` does not, and is only
     for undoing what is surely our own.
     """
 
     request: LeadRequest
+    named: frozenset[IdentityKey]
     progress: Progress
     settings: conf.AmoSettings
     person: PersonState
@@ -65,6 +68,7 @@ def work_on(
     person: PersonState,
     *,
     request: LeadRequest,
+    named: frozenset[IdentityKey],
     progress: Progress,
     settings: conf.AmoSettings,
     crm: Client,
@@ -78,4 +82,4 @@ def work_on(
         now = ledger.read(person.id)
         if now.id != person.id:
             raise StartOver
-        yield Work(request, progress, settings, now, lock, crm)
+        yield Work(request, named, progress, settings, now, lock, crm)

@@ -51,9 +51,27 @@ def one_answer(whole: bytes) -> Handler:
     return handler
 
 
+def pump(client: socket.socket, server: socket.socket) -> None:
+    """Pass on what ``client`` says to ``server`` and back, until one of them ends."""
+
+    def pass_on(one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while piece := one.recv(65536):
+                other.sendall(piece)
+            other.shutdown(socket.SHUT_RDWR)
+
+    back = threading.Thread(target=pass_on, args=(server, client), daemon=True)
+    back.start()
+    pass_on(client, server)
+    back.join()
+
+
 @contextmanager
-def serving(handler: Handler, *, tls: bool = False) -> Iterator[str]:
-    """Run ``handler`` for each connection in a thread; answer the base URL."""
+def serving(
+    handler: Handler, *, tls: bool = False, before: Callable[[], None] = lambda: None
+) -> Iterator[str]:
+    """Run ``handler`` for each connection in a thread, after ``before`` and the TLS handshake;
+    answer the base URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     context = None
     if tls:
@@ -62,6 +80,7 @@ def serving(handler: Handler, *, tls: bool = False) -> Iterator[str]:
 
     def run(connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
+            before()
             if context is None:
                 handler(connection)
             else:

@@ -266,6 +266,31 @@ def test_long_answers_are_shortened_and_stay_on_one_line(amocrm: responses.Reque
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.both_databases
+@pytest.mark.parametrize("odd", ["\ud800", "\x00", "\x1b"], ids=ascii)
+@pytest.mark.parametrize("status", [401, 402, 403, 429])
+def test_odd_characters_in_what_amocrm_says_keep_nobody_from_stopping(
+    amocrm: responses.RequestsMock, status: int, odd: str
+) -> None:
+    amocrm.post(f"{API}/leads/complex", status=status, json={"detail": f"No{odd}way"})
+    with client_of() as client, pytest.raises((AccountPaused, RateLimited)) as raised:
+        create(client)
+    assert raised.value.not_done
+    assert odd not in str(raised.value)
+    state = AccountState.objects.get()
+    assert state.held_until if status == 429 else state.pause_reason.count("No way") == 1
+
+
+def test_a_pause_for_a_stage_names_it_and_its_setting(amocrm: responses.RequestsMock) -> None:
+    add(amocrm, CASES["rejected stage"])
+    body = {"pipeline_id": 3177727, "status_id": conf.current().stages["AMOCRM_STATUS_CARD"]}
+    with client_of() as client, pytest.raises(AccountPaused):
+        client.create_lead(body, just_before=lambda: None)
+    reason = AccountState.objects.get().pause_reason
+    assert "stage 32392174" in reason
+    assert "AMOCRM_STATUS_CARD" in reason
+
+
 def test_a_kommo_host_means_the_same(amocrm: responses.RequestsMock) -> None:
     kommo = "https://school.kommo.com"
     body = {"title": "Unauthorized", "status": 401, "detail": "Incorrect login or password"}

@@ -127,7 +127,7 @@ def test_pages_differ_in_the_status_of_a_success(
 def test_a_list_without_rows_is_empty(amocrm: responses.RequestsMock, body: Any) -> None:
     amocrm.add(responses.GET, url=any_url(), json=body)
     with client_of() as client:
-        assert client.search_contacts("x", 1) == []
+        assert client.search_contacts("x", 1).rows == []
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,11 @@ def test_a_list_without_rows_is_empty(amocrm: responses.RequestsMock, body: Any)
 def test_a_list_of_something_else_is_tried_again_later(
     amocrm: responses.RequestsMock, embedded: Any
 ) -> None:
-    amocrm.add(responses.GET, url=any_url(), json={"_embedded": embedded})
-    with client_of() as client, pytest.raises(RetryLater, match="cannot be read"):
+    body, headers = {"_embedded": embedded}, {"X-Request-Id": "r"}
+    amocrm.add(responses.GET, url=any_url(), json=body, headers=headers)
+    with client_of() as client, pytest.raises(RetryLater, match="cannot be read") as raised:
         client.search_contacts("x", 1)
+    assert (raised.value.status, raised.value.request_id) == (200, "r")
 
 
 def test_204_is_nothing_found(amocrm: responses.RequestsMock) -> None:
@@ -146,8 +148,8 @@ def test_204_is_nothing_found(amocrm: responses.RequestsMock) -> None:
     with client_of() as client:
         assert client.lead(1) is None
         assert client.contact(1) is None
-        assert client.search_contacts("x", 1) == []
-        assert client.note_texts(1, 1) == []
+        assert client.search_contacts("x", 1).rows == []
+        assert client.note_texts(1, 1).rows == []
 
 
 def test_a_json_404_for_one_thing_is_nothing_found_too(amocrm: responses.RequestsMock) -> None:
@@ -173,7 +175,7 @@ def test_notes_of_other_kinds_have_no_text(amocrm: responses.RequestsMock) -> No
     notes = [{"params": {"text": "one"}}, {"params": []}, {"params": None}, {}, {"params": ["x"]}]
     amocrm.add(responses.GET, url=any_url(), json={"_embedded": {"notes": notes}})
     with client_of() as client:
-        assert client.note_texts(1, 1) == ["one", "", "", "", ""]
+        assert client.note_texts(1, 1).rows == ["one", "", "", "", ""]
 
 
 def test_a_giant_body_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,6 +214,7 @@ def any_url() -> Any:
         ("-5", None, pause.DEFAULT_HOLD),
         ("0", {"retry_after": None}, pause.DEFAULT_HOLD),
         (None, {"retry_after": {"x": 1}}, pause.DEFAULT_HOLD),
+        (f"Mon, 01 Jan 2020 00:00:00 +{'9' * 20}", None, pause.DEFAULT_HOLD),
         ("inf", None, pause.LONGEST_WAIT),
         ("1e300", None, pause.LONGEST_WAIT),
     ],

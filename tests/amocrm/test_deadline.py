@@ -287,6 +287,51 @@ def test_nothing_is_left_open_after_many_calls(session: requests.Session) -> Non
         assert threading.active_count() <= before[1]
 
 
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_connection_that_was_opened_ahead_is_the_one_that_is_used(
+    session: requests.Session, tls: bool
+) -> None:
+    accepted: list[int] = []
+
+    def handler(connection: socket.socket) -> None:
+        while read_request(connection):
+            connection.sendall(answer(b"{}"))
+
+    with serving(handler, tls=tls, before=lambda: accepted.append(1)) as url:
+        for _ in range(3):
+            open_ahead(session, url)
+            assert call(session, url, 5)[1] == "{}"
+    assert len(accepted) == 1
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_connection_that_was_opened_ahead_and_closed_by_the_server_is_opened_anew(
+    session: requests.Session, tls: bool
+) -> None:
+    accepted: list[int] = []
+    closed = threading.Event()
+
+    def handler(connection: socket.socket) -> None:
+        if len(accepted) == 1:
+            connection.shutdown(socket.SHUT_RDWR)
+            closed.set()
+        elif read_request(connection):
+            connection.sendall(answer(b"{}"))
+
+    with serving(handler, tls=tls, before=lambda: accepted.append(1)) as url:
+        open_ahead(session, url)
+        assert closed.wait(10)
+        assert call(session, url, 5)[1] == "{}"
+    assert len(accepted) == 2
+
+
+def open_ahead(session: requests.Session, url: str) -> None:
+    adapter = session.get_adapter(url)
+    assert isinstance(adapter, DeadlineAdapter)
+    with limited_to(5):
+        adapter.open_connection(url, verify=session.verify)
+
+
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux withdraws")
 def test_what_was_not_delivered_when_the_call_ended_is_withdrawn(
     session: requests.Session,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from amocrm import conf, limiter
 from amocrm.errors import ComeBack, LockUnavailable
 from amocrm.limiter import FRESH_FOR, WINDOW_MS, Limiter, Place
 from amocrm.sandbox.server import RunningSandbox, start
+from tests.amocrm.raw_server import pump, serving, write_authority
 from tests.servers import RedisServer
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -59,9 +61,16 @@ def most_in_a_second(moments: list[float]) -> int:
     return max(sum(first <= other < first + 1 for other in moments) for first in moments or [0.0])
 
 
-def run_processes(sandbox: RunningSandbox, *, count: int, rps: int) -> dict[str, Any]:
+def run_processes(
+    sandbox: RunningSandbox, *, count: int, rps: int, **environment: str
+) -> dict[str, Any]:
     """Let processes ask as fast as they may; what the sandbox saw of it."""
-    environment = {**os.environ, "AMOCRM_BASE_URL": sandbox.url, "AMOCRM_MAX_RPS": str(rps)}
+    environment = {
+        **os.environ,
+        "AMOCRM_BASE_URL": sandbox.url,
+        "AMOCRM_MAX_RPS": str(rps),
+        **environment,
+    }
     running = [
         subprocess.Popen(
             [*(sys.executable, "-W", "ignore", "-m", "tests.amocrm.limited_process"), str(SECONDS)],
@@ -85,6 +94,27 @@ def test_four_processes_together_never_exceed_the_limit_in_any_second() -> None:
     assert seen["max_per_second"] <= RPS
     assert seen["answers_429"] == 0
     # And the limit is used: they were not merely slow.
+    assert seen["total"] >= RPS * SECONDS / 2
+
+
+def test_slow_handshakes_bring_no_requests_closer_together(tmp_path: Path) -> None:
+    """A request that took its place before connecting would arrive among those of later ones."""
+    with start(port=0, index_lag=0, rps=RPS) as sandbox:
+
+        def far_away(connection: socket.socket) -> None:
+            with socket.create_connection(("127.0.0.1", sandbox.port)) as inner:
+                pump(connection, inner)
+
+        with serving(far_away, tls=True, before=lambda: time.sleep(0.4)) as url:
+            seen = run_processes(
+                sandbox,
+                count=PROCESSES,
+                rps=RPS,
+                AMOCRM_BASE_URL=url,
+                AUTHORITY=str(write_authority(tmp_path / "authority.pem")),
+            )
+    assert seen["max_per_second"] <= RPS
+    assert seen["answers_429"] == 0
     assert seen["total"] >= RPS * SECONDS / 2
 
 

@@ -41,11 +41,13 @@ def test_an_account_that_nobody_paused_may_be_spoken_to(account: str) -> None:
 
 
 def test_a_pause_stops_everybody_and_says_why_since_when_and_until(
-    account: str, clock: time_machine.Traveller
+    account: str, clock: time_machine.Traveller, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pause.begin(account, "token", "the token was revoked")
+    with caplog.at_level("ERROR"):
+        pause.begin(account, "token", "the token was revoked")
     with pytest.raises(AccountPaused, match="the token was revoked") as raised:
         pause.check(account)
+    assert "until 2026-11-23 08:00:15: the token was revoked" in caplog.text
     assert raised.value.until == START + timedelta(seconds=15)
     assert pause.is_paused() == pause.AccountPause(
         "token", "the token was revoked", START, START + timedelta(seconds=15)
@@ -226,6 +228,52 @@ def test_a_pause_after_a_resume_starts_its_schedule_anew(
     pause.resume("olga")
     clock.shift(1)
     pause.begin(account, "token", "revoked")
+    assert state().next_probe_at == timezone.now() + timedelta(seconds=15)
+
+
+def probed(account: str, clock: time_machine.Traveller, kind: str) -> None:
+    """A pause that a probe ends, as soon as it is due."""
+    pause.begin(account, kind, "refused")
+    due = state().next_probe_at
+    assert due is not None
+    clock.move_to(due)
+    taken = pause.take_probe(account)
+    assert taken is not None
+    assert pause.resume("a probe", since=taken.since)
+    clock.shift(1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"),
+    [("scope", [15, 60, 120, 300, 600, 600]), ("unpaid", [15, 15, 15, 15, 15, 15])],
+)
+def test_what_only_writes_meet_is_not_begun_anew_by_a_probe_that_reads(
+    account: str, clock: time_machine.Traveller, kind: str, waits: list[int]
+) -> None:
+    """A probe of a missing right succeeds, and the next lead is refused again."""
+    seen = []
+    for _ in waits:
+        before = timezone.now()
+        probed(account, clock, kind)
+        seen.append((timezone.now() - before).total_seconds() - 1)
+    assert seen == waits
+
+
+def test_an_operator_who_resumes_begins_the_schedule_anew(
+    account: str, clock: time_machine.Traveller
+) -> None:
+    probed(account, clock, "scope")
+    pause.begin(account, "scope", "refused")
+    pause.resume("olga")
+    clock.shift(1)
+    pause.begin(account, "scope", "refused")
+    assert state().next_probe_at == timezone.now() + timedelta(seconds=15)
+
+
+def test_much_later_it_is_another_pause(account: str, clock: time_machine.Traveller) -> None:
+    probed(account, clock, "scope")
+    clock.shift(pause.RELAPSE)
+    pause.begin(account, "scope", "refused")
     assert state().next_probe_at == timezone.now() + timedelta(seconds=15)
 
 

@@ -153,6 +153,10 @@ FAILURES: dict[str, Callable[[RunningSandbox], str | None]] = {
     "invalid": lambda sandbox: void(answer(sandbox, 400, {"validation-errors": []})),
     "broken": lambda sandbox: void(answer(sandbox, 502, "<html>")),
     "echo": lambda sandbox: void(answer(sandbox, 500, {"detail": "no echo of the header"})),
+    "echo of the request": lambda sandbox: void(
+        answer(sandbox, 401, f"<html>Authorization: Bearer {SECRET} was refused</html>")
+    ),
+    "echo in JSON": lambda sandbox: void(answer(sandbox, 400, {"detail": f"Bearer {SECRET}"})),
     "unreadable": lambda sandbox: void(answer(sandbox, 200, "<html>")),
     "redirect": lambda sandbox: void(answer(sandbox, 302, "")),
     "lost": lambda sandbox: void(sandbox.control.fault("lose_answer", times=-1)),

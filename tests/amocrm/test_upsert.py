@@ -326,6 +326,55 @@ def test_a_lead_moved_on_by_a_manager_is_not_moved_back(sandbox: RunningSandbox)
     assert lead["fields"] == {"UTM_SOURCE": "instagram", "UTM_MEDIUM": "cpc"}
 
 
+def test_a_phone_that_a_manager_removed_does_not_come_back(sandbox: RunningSandbox) -> None:
+    delivered(EMAIL, PHONE)
+    (contact,) = sandbox.control.state()["contacts"]
+    sandbox.control.act("edit_contact", contact_id=contact["id"], phones=[OTHER_PHONE])
+
+    delivered(EMAIL, OTHER_PHONE)
+
+    (contact,) = sandbox.control.state()["contacts"]
+    assert contact["phones"] == [OTHER_PHONE]
+
+
+def test_a_contact_that_cannot_be_completed_costs_neither_lead_nor_note(
+    sandbox: RunningSandbox,
+) -> None:
+    first = delivered(EMAIL, PHONE)
+    invalid = {"validation-errors": [{"errors": [{"path": "custom_fields_values.0"}]}]}
+    rule = sandbox.control.fault(
+        "answer", method="PATCH", path=r"/api/v4/contacts/\d+", status=400, body=invalid
+    )
+
+    second = delivered(OTHER_EMAIL, PHONE)
+
+    assert sandbox.control.hits(rule) == 1
+    assert (second.lead_id, second.action) == (first.lead_id, "updated")
+    assert len(sandbox.control.state()["notes"]) == 2
+
+
+def test_a_contact_deleted_just_before_its_lead_is_made_is_forgotten(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (contact_id,) = sandbox.control.seed(
+        contacts=[{"name": "Анна", "emails": [EMAIL], "phones": [PHONE]}]
+    )["contacts"]
+    real = ledger.claim
+
+    def delete_and_claim(person: ledger.PersonState, reference: str) -> ledger.PersonState:
+        monkeypatch.setattr(ledger, "claim", real)
+        sandbox.control.act("delete_contact", contact_id=contact_id)
+        return real(person, reference)
+
+    monkeypatch.setattr(ledger, "claim", delete_and_claim)
+    with pytest.raises(ComeBack, match="deleted"):
+        upsert_lead(request_of(), Remembered())
+    assert Person.objects.get().creating_since is None
+
+    assert delivered().action == "created"
+    assert len(active_leads(sandbox)) == 1
+
+
 # Lost answers ----------------------------------------------------------------------------------
 
 
