@@ -24,6 +24,14 @@ class IdempotencyKeyReused(APIException):
     default_code = "idempotency_key_reused"
 
 
+class LengthRequired(APIException):
+    """411: a body in chunks, which Django would take for an empty one."""
+
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = _("Send the form with a Content-Length, not in chunks.")
+    default_code = "length_required"
+
+
 class TooManyRequests(Throttled):
     """429: ``wait`` seconds from now is soon enough."""
 

@@ -75,7 +75,8 @@ class BoundedJSONField(serializers.Field[Any, Any, Any, Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         """``data`` itself, once it has been looked through."""
-        if not isinstance(data, self.types) or isinstance(data, bool):
+        # A bool is an int to Python, but not to whoever wrote the form.
+        if not isinstance(data, self.types) or (isinstance(data, bool) and bool not in self.types):
             self.fail("invalid")
         self._count = 0
         self._check(data, depth=0)

@@ -32,9 +32,9 @@ def lead_request(submission: Submission) -> LeadRequest:
 
 
 def _stage(submission: Submission) -> int | None:
-    """The stage of the payment method, else the form's; ``None``: the pipeline's first one."""
-    stages = conf.current().stages
-    return stages.get(submission.payment_method) or stages[submission.form]
+    """The stage of the payment method where one was chosen, else the form's; ``None``: the
+    pipeline's first one."""
+    return conf.current().stages[submission.payment_method or submission.form]
 
 
 def _note_lines(submission: Submission) -> Iterator[str]:

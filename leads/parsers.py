@@ -13,6 +13,8 @@ from rest_framework.parsers import BaseParser
 
 #: In bytes.
 MAX_BODY = 64 * 1024
+#: How deeply lists and objects may lie in each other.
+MAX_DEPTH = 32
 
 
 class BodyTooBig(APIException):
@@ -42,9 +44,22 @@ class BoundedJSONParser(BaseParser):
         if len(body) > MAX_BODY:
             raise BodyTooBig
         try:
-            return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+            parsed = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise ParseError(_("The request is not valid JSON.")) from error
+        if not isinstance(parsed, dict):
+            raise ParseError(_("The request must be a JSON object."))
+        if _is_deeper(parsed, MAX_DEPTH):
+            raise ParseError(_("The value is nested too deeply."))
+        return parsed
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether something lies in ``value`` more than so many levels deep."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
 
 
 def _refuse_constant(name: str) -> NoReturn:

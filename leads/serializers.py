@@ -67,7 +67,10 @@ class ProftestSerializer(LandingSerializer):
     form = Submission.Form.PROFTEST
 
     email = TextField(max_length=320, error_messages=_wanted(_EMAIL_WANTED))
-    proftestAnswers = ProftestAnswerSerializer(many=True, required=False, allow_null=True)
+    # Not ``many=True``, which would allow ``null`` in the list as well as in its place.
+    proftestAnswers: Any = serializers.ListSerializer(
+        child=ProftestAnswerSerializer(), required=False, allow_null=True
+    )
     answers = BoundedJSONField(types=(dict, list), required=False)
 
     def validate_proftestAnswers(self, value: list[Any] | None) -> list[Any] | None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 from uuid import UUID
 
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework import status
@@ -18,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from leads.exceptions import IdempotencyKeyReused, TooManyRequests
+from leads.exceptions import IdempotencyKeyReused, LengthRequired, TooManyRequests
 from leads.fields import is_clean
 from leads.intake import Accepted, KeyReused, accept_submission
 from leads.models import Submission
@@ -55,7 +54,8 @@ class LandingView(APIView):
     parser_classes = (BoundedJSONParser,)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = _AlwaysJSON
-    metadata_class = None
+    # Preflights are answered before they get here.
+    http_method_names = ("get", "head", "post")
 
     def throttled(self, request: Request, wait: float) -> NoReturn:
         """Say when to come back. Raises ``TooManyRequests``."""
@@ -72,6 +72,8 @@ class _FormView(LandingView):
 
     def post(self, request: Request) -> Response:
         """Accept the form: 202 means that it is committed."""
+        if "Transfer-Encoding" in request.headers:
+            raise LengthRequired
         serializer = self.serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         try:
@@ -106,7 +108,9 @@ class SubmissionStatusView(LandingView):
 
     def get(self, request: Request, submission_id: UUID) -> Response:
         """Where the submission stands; the CRM's side of it is for staff alone."""
-        submission = get_object_or_404(Submission, pk=submission_id)
+        submission = Submission.objects.filter(pk=submission_id).first()
+        if submission is None:
+            raise NotFound(_("There is no such submission."))
         body: dict[str, Any] = {
             "success": True,
             "leadId": str(submission.pk),

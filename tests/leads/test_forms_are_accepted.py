@@ -97,6 +97,7 @@ def test_answers_may_be_texts_numbers_and_lists(api: APIClient, proftest: dict[s
         {"questionNumber": "2a", "question": "Q", "answer": ["a", 2]},
         {"answer": 3.5, "extra": "ignored"},
         {"questionNumber": 3, "question": "Q3", "answer": "line\nbreak"},
+        {"questionNumber": 4, "question": "Q4", "answer": True},
     ]
     proftest["answers"] = {"city": "Алматы", "age": 30}
     assert api.post(PROFTEST_URL, proftest, format="json").status_code == 202
@@ -105,6 +106,7 @@ def test_answers_may_be_texts_numbers_and_lists(api: APIClient, proftest: dict[s
             {"questionNumber": "2a", "question": "Q", "answer": ["a", 2]},
             {"answer": 3.5},
             {"questionNumber": 3, "question": "Q3", "answer": "line\nbreak"},
+            {"questionNumber": 4, "question": "Q4", "answer": True},
         ],
         "answers": {"city": "Алматы", "age": 30},
     }
@@ -206,6 +208,8 @@ def test_a_wrong_value_is_refused_by_name(
     [
         ("proftestAnswers", {}),
         ("proftestAnswers", ["text"]),
+        ("proftestAnswers", [None]),
+        ("proftestAnswers", [{"questionNumber": True, "answer": "a"}]),
         ("proftestAnswers", [{"question": "no answer"}]),
         ("proftestAnswers", [{"question": 5, "answer": "a"}]),
         ("proftestAnswers", [{"questionNumber": [1], "answer": "a"}]),
@@ -224,7 +228,9 @@ def test_wrong_answers_are_refused_by_name(
 
 @pytest.mark.parametrize("body", [[], "text", 5, None, True])
 def test_a_body_that_is_no_object_is_refused(api: APIClient, body: Any) -> None:
-    refused(api, PROFTEST_URL, body)
+    response = api.post(PROFTEST_URL, json.dumps(body), content_type="application/json")
+    assert response.status_code == 400
+    assert response.json()["error"] == "Запрос должен быть объектом JSON."
 
 
 def test_messages_are_russian_unless_english_is_asked_for(api: APIClient) -> None:

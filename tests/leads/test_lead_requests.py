@@ -53,12 +53,15 @@ def test_each_form_and_payment_has_its_stage(
     assert lead_request(row).stage == getattr(settings, setting)
 
 
-def test_a_payment_without_a_stage_takes_the_forms(settings: Settings) -> None:
-    settings.AMOCRM_STATUS_CARD = None
-    row = submission(payment_method="card")
-    assert lead_request(row).stage == settings.AMOCRM_STATUS_EXPRESSCOURSE
-    settings.AMOCRM_STATUS_EXPRESSCOURSE = None
-    assert lead_request(row).stage is None
+@pytest.mark.parametrize(
+    ("payment", "setting"),
+    [("card", "AMOCRM_STATUS_CARD"), ("", "AMOCRM_STATUS_EXPRESSCOURSE")],
+)
+def test_an_empty_stage_is_the_pipelines_first_one(
+    settings: Settings, payment: str, setting: str
+) -> None:
+    setattr(settings, setting, None)
+    assert lead_request(submission(payment_method=payment)).stage is None
 
 
 def test_the_note_of_an_express_form_reads_well() -> None:

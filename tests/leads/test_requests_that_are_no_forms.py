@@ -69,6 +69,24 @@ def test_anything_but_json_is_415(
     answer_of(post(api, json.dumps(proftest).encode(), content_type), 415)
 
 
+def test_a_body_in_chunks_is_411_and_not_taken_for_an_empty_one(
+    api: APIClient, proftest: dict[str, Any]
+) -> None:
+    response = api.post(PROFTEST_URL, proftest, format="json", HTTP_TRANSFER_ENCODING="chunked")
+    answer_of(response, 411)
+
+
+@pytest.mark.parametrize("key", [{}, {"HTTP_IDEMPOTENCY_KEY": "k"}], ids=["no key", "a key"])
+def test_a_body_that_is_nested_too_deeply_is_400(
+    api: APIClient, proftest: dict[str, Any], key: dict[str, str]
+) -> None:
+    deep = json.dumps(proftest)[:-1] + ', "ignored": ' + "[" * 600 + "]" * 600 + "}"
+    answer_of(api.post(PROFTEST_URL, deep, content_type="application/json", **key), 400)
+    allowed = json.dumps(proftest)[:-1] + ', "ignored": ' + "[" * 30 + "]" * 30 + "}"
+    response = api.post(PROFTEST_URL, allowed, content_type="application/json", **key)
+    assert response.status_code == 202
+
+
 def test_a_charset_in_the_content_type_is_fine(api: APIClient, proftest: dict[str, Any]) -> None:
     body = json.dumps(proftest).encode()
     assert post(api, body, "application/json; charset=UTF-8").status_code == 202
