@@ -62,12 +62,10 @@ def _settings_problems(settings: conf.AmoSettings) -> Iterator[CheckMessage]:
     try:
         LongLivedToken(settings.access_token)
     except ValueError as error:
-        # The sandbox takes any token; only there may it be missing while a service is set up.
-        is_optional = is_local and not settings.access_token
-        yield (Warning if is_optional else Error)(
+        yield Error(
             _("AMOCRM_ACCESS_TOKEN cannot be a token: %(reason)s.") % {"reason": _(str(error))},
             hint=_("Copy the long-lived token from the integration's “Keys” tab, whole and alone."),
-            id="amocrm.W003" if is_optional else "amocrm.E002",
+            id="amocrm.E002",
         )
     if settings.max_rps > MOST_RPS and not is_local:
         yield Error(

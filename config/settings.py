@@ -47,7 +47,9 @@ SETTLE_SECONDS = env.integer("SETTLE_SECONDS", 300, minimum=1, maximum=86_400)
 
 PHONE_REGION = env.parsed("PHONE_REGION", values.phone_region, "KZ")
 PHONE_SEARCH = env.choice("PHONE_SEARCH", ("digits", "all"), "digits")
-IGNORED_IDENTITIES = env.items("IGNORED_IDENTITIES")
+IGNORED_IDENTITIES = env.each(
+    "IGNORED_IDENTITIES", lambda text: values.identity(text, PHONE_REGION)
+)
 
 LANDING_ALLOWED_ORIGINS = env.each("LANDING_ALLOWED_ORIGINS", values.origin)
 LANDING_THROTTLE = env.parsed("LANDING_THROTTLE", values.throttle, "60/min")
@@ -60,8 +62,9 @@ LOG_PII = env.choice("LOG_PII", ("full", "masked"), "full")
 
 if not SECRET_KEY.strip() and not DEBUG:
     raise ConfigError(
-        "SECRET_KEY is not set: put a long random text into env.env (`make install` does), or set"
-        " DEBUG=true on a machine of your own."
+        "SECRET_KEY is not set: put a long random text into env.env, such as python3 -c 'import"
+        " secrets; print(secrets.token_urlsafe(50))' prints, or set DEBUG=true on a machine of your"
+        " own."
     )
 if LOCK_TTL < 2 * AMOCRM_TIMEOUT:
     raise ConfigError(
@@ -79,11 +82,12 @@ if AMOCRM_MAX_RPS > 7 and not _crm_is_local:
         f"AMOCRM_MAX_RPS is {AMOCRM_MAX_RPS:g}: amoCRM blocks accounts that send more than 7"
         " requests a second, so set 7 or less."
     )
-if not AMOCRM_ACCESS_TOKEN and not _crm_is_local:
+if not AMOCRM_ACCESS_TOKEN:
     raise ConfigError(
-        "AMOCRM_ACCESS_TOKEN is not set: put the integration's long-lived token into env.env."
+        "AMOCRM_ACCESS_TOKEN is not set: put the integration's long-lived token into env.env (any"
+        " word will do for the sandbox)."
     )
-if AMOCRM_ACCESS_TOKEN and not values.looks_like_token(AMOCRM_ACCESS_TOKEN):
+if not values.looks_like_token(AMOCRM_ACCESS_TOKEN):
     raise ConfigError(
         "AMOCRM_ACCESS_TOKEN holds spaces or characters that no token has: copy it again, whole"
         " and alone."

@@ -1,4 +1,4 @@
-"""What particular variables may hold: URLs, origins, regions, rates.
+"""What particular variables may hold: URLs, origins, people, regions, rates.
 
 Each function takes the trimmed text of a variable and returns what the settings hold, or
 raises :class:`ValueError` whose text says how the value should look.
@@ -6,6 +6,7 @@ raises :class:`ValueError` whose text says how the value should look.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from pathlib import Path
@@ -14,6 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import environ
 import phonenumbers
+
+from amocrm.identity import parse_email, parse_phone
 
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
 
@@ -72,6 +75,13 @@ def host_pattern(text: str) -> str:
     raise ValueError("write host names without scheme, port or path")
 
 
+def identity(text: str, region: str) -> str:
+    """Return an e-mail or a phone that can be somebody's; ``region`` reads one without a plus."""
+    if parse_email(text) or parse_phone(text, region):
+        return text
+    raise ValueError("write e-mails and phones with one comma between each two")
+
+
 def phone_region(text: str) -> str:
     """Return a region code that the phone number library knows."""
     if text.upper() in phonenumbers.SUPPORTED_REGIONS:
@@ -114,9 +124,10 @@ def _sqlite(text: str, base_dir: Path) -> dict[str, Any]:
         raise ValueError("name a file, because several processes share the database")
     path = (base_dir / name).resolve()
     if path.is_relative_to(base_dir):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # said below
+            path.parent.mkdir(parents=True, exist_ok=True)
     if not path.parent.is_dir():
-        raise ValueError(f"create the folder {path.parent} first")
+        raise ValueError(f"create the folder {path.parent} first, for this user to write to")
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,

@@ -23,6 +23,13 @@ def main() -> int:
         return _run() if action == "run" else _install()
     except ConfigError as error:
         sys.exit(f"Configuration: {error}")
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.exit(
+            f"Configuration: {error.filename} cannot be written ({error.strerror}): give this user"
+            " permission (was the service started as another user before?)."
+        )
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 
@@ -47,6 +54,7 @@ def _run() -> int:
     if os.environ.get("MAKELEVEL"):
         # A make that is killed outright tells nobody; its end is then ours.
         tether.end_with_parent(signal.SIGTERM)
+    neighbours.require_ports_of_their_own()
     neighbours.require_free_port()
     missing = neighbours.missing()
     preparation.prepare()

@@ -60,6 +60,25 @@ def missing() -> list[Process]:
     return [*processes, sandbox] if sandbox else processes
 
 
+def require_ports_of_their_own() -> None:
+    """Raise :class:`ConfigError` where two different servers would listen at one port here."""
+    crm = urlsplit(settings.AMOCRM_BASE_URL)
+    named = [("PORT", "127.0.0.1", settings.PORT), ("AMOCRM_BASE_URL", crm.hostname, crm.port)]
+    if settings.REDIS_ENABLED:
+        for name in ("REDIS_URL", "REDIS_LOCKS_URL"):
+            url = urlsplit(getattr(settings, name))
+            named.append((name, url.hostname, url.port or 6379))
+    taken: dict[int, str] = {}
+    for name, host, port in named:
+        if port is None or not is_loopback(_address(host)):
+            continue
+        other = taken.setdefault(port, name)
+        if other != name and not (other, name) == ("REDIS_URL", "REDIS_LOCKS_URL"):
+            raise ConfigError(
+                f"{other} and {name} both name port {port}: give one of them another."
+            )
+
+
 def _redis(place: tuple[str, int], urls: list[str]) -> Process | None:
     host, port = place
     if listens(host, port):
@@ -108,10 +127,6 @@ def _sandbox() -> Process | None:
     if parts.scheme != "http":
         say(f"Nothing answers at {settings.AMOCRM_BASE_URL}: deliveries wait until it does.")
         return None
-    if port == settings.PORT:
-        raise ConfigError(
-            f"AMOCRM_BASE_URL and PORT both name port {port}: give one of them another."
-        )
     return sandbox_process(host, port)
 
 

@@ -30,10 +30,6 @@ def prepare() -> None:
             f"the database at DATABASE_URL cannot be prepared ({reason[0]}): make sure that it"
             " exists and that this user may write to it."
         ) from None
-    except OSError as error:
-        raise ConfigError(
-            f"{error.filename} cannot be written ({error.strerror}): give this user permission."
-        ) from None
     finally:
         connections.close_all()
 

@@ -46,7 +46,7 @@ def service_processes() -> list[Process]:
 
 def sandbox_process(host: str, port: int) -> Process:
     """Return the sandbox amoCRM."""
-    command = _manage("amocrm_sandbox", "--port", str(port))
+    command = _manage("amocrm_sandbox", "--host", host, "--port", str(port))
     return Process("amocrm", command, ready=lambda: listens(host, port))
 
 

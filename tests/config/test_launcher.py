@@ -10,6 +10,8 @@ import socket
 import time
 import urllib.request
 
+import pytest
+
 from tests.project_copy import Copy
 
 
@@ -76,6 +78,38 @@ def test_something_else_in_the_place_of_redis_is_a_sentence(copy: Copy) -> None:
         assert copy.start().wait(30) == 1
     assert "is not a working Redis" in copy.output
     assert "Traceback" not in copy.output
+
+
+@pytest.mark.parametrize("blocked", ["var", "var/run.log"])
+def test_what_cannot_be_written_is_a_sentence(copy: Copy, blocked: str) -> None:
+    """As after a start by another user; something that root cannot write either stands in."""
+    path = copy.folder / blocked
+    path.parent.mkdir(exist_ok=True)
+    if blocked == "var":
+        path.write_text("a file where a folder should be")
+    else:
+        path.mkdir()
+    assert copy.start().wait(60) == 1
+    assert re.search(r"^Configuration: .*" + blocked + r".*\.$", copy.output, re.MULTILINE)
+    assert "Traceback" not in copy.output
+
+
+def test_two_servers_at_one_port_are_a_sentence(copy: Copy) -> None:
+    crm = f"http://127.0.0.1:{copy.env['REDIS_URL'].split(':')[2].split('/')[0]}"
+    for changes in ({"PORT": crm.rpartition(":")[2]}, {"AMOCRM_BASE_URL": crm}):
+        assert copy.start(**changes).wait(30) == 1
+        assert re.fullmatch(
+            r"Configuration: (PORT|AMOCRM_BASE_URL) and REDIS_URL both name port \d+: .+\.\n",
+            copy.output,
+        )
+
+
+def test_the_sandbox_listens_where_the_service_asks(copy: Copy) -> None:
+    url = copy.env["AMOCRM_BASE_URL"].replace("127.0.0.1", "[::1]")
+    popen = copy.start_and_wait(AMOCRM_BASE_URL=url)
+    assert urllib.request.urlopen(url, timeout=5).status == 200  # noqa: S310
+    popen.send_signal(signal.SIGTERM)
+    assert popen.wait(30) == 0
 
 
 def test_the_preparation_alone_starts_nothing(copy: Copy) -> None:

@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
         def announce(line: str) -> None:
             self.stdout.write(line)
-            if conf.current().account == f"{options['host']}:{options['port']}":
+            if self._is_configured(options["host"], options["port"]):
                 self._forget_the_last_one()
             self.stdout.flush()
 
@@ -43,6 +43,12 @@ class Command(BaseCommand):
             )
         except CannotStart as error:
             raise CommandError(str(error)) from None
+
+    def _is_configured(self, host: str, port: int) -> bool:
+        """Whether the service speaks to the sandbox at this address."""
+        url = urlsplit(conf.current().base_url)
+        hosts = {host, "localhost"} if host in ("127.0.0.1", "::1") else {host}
+        return url.hostname in hosts and (url.port or 80) == port
 
     def _forget_the_last_one(self) -> None:
         """The account is empty at every start: what the ledger knows of it is no longer so."""
