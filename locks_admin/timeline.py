@@ -34,9 +34,12 @@ def latest(
 ) -> list[LockEvent]:
     """The newest events first: those whose person or holder has ``words``, or of handle ``of``.
 
-    ``held`` are the holder ids in Redis now; with them, silent expiries are told too. Raises
-    one of ``amocrm.locks.connection.TROUBLE`` when Redis does not answer.
+    ``held`` are the holder ids in Redis now; with them, silent expiries are told too. Nothing
+    is told when locks are switched off. Raises one of ``amocrm.locks.connection.TROUBLE`` when
+    Redis does not answer.
     """
+    if not conf.current().redis_enabled:
+        return []
     words = words.strip().casefold()
 
     def match(event: LockEvent) -> bool:

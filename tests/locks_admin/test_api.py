@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 from rest_framework.authtoken.models import Token
@@ -357,3 +359,20 @@ def test_the_history_is_there_as_json(operator: User, viewer: User, stranger: Us
     assert client(operator).get(f"{LIST}/history?limit=many").status_code == 400
     assert client(stranger).get(f"{LIST}/history").status_code == 403
     assert client().get(f"{LIST}/history").status_code == 401
+
+
+def test_without_redis_there_is_nothing_to_list_to_clear_or_to_tell(
+    operator: User, settings: Settings
+) -> None:
+    """Locks are switched off: that is no error, and no Redis is asked."""
+    settings.REDIS_ENABLED = False
+    dummy = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+    settings.CACHES = {**settings.CACHES, "locks": dummy}
+    api = client(operator)
+    assert api.get(LIST).json()["locks"] == {"count": 0, "items": []}
+    cleared = api.delete(LIST)
+    assert (cleared.status_code, cleared.json()["deleted"]) == (200, 0)
+    assert api.get(f"{LIST}/history").json()["events"] == []
+    out = StringIO()
+    call_command("clear_amocrm_locks", "--noinput", stdout=out)
+    assert out.getvalue() == "Cleared 0 AmoCRM locks\n"
