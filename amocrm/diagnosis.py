@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from amocrm import checks, conf, limiter, pause, phone_search
+from amocrm import answers, checks, conf, limiter, pause, phone_search
 from amocrm.account import AccountShape, find_shape
 from amocrm.client import Client, connect
 from amocrm.entities import Json
-from amocrm.errors import AmoError
+from amocrm.errors import AmoError, OutcomeUnknown, Refused
 from amocrm.links import lead_url
 from amocrm.locks import health
+from amocrm.models import AccountState
 from amocrm.tokens import LongLivedToken, expiry_warning
 from amocrm.trial import TrialLead, make_trial_lead
 
@@ -54,6 +56,10 @@ Findings = Iterator[Finding]
 def examine(settings: conf.AmoSettings, *, create_test_lead: bool = False) -> Findings:
     """Everything, in order. Stops where what follows cannot be asked."""
     yield from _settings_findings()
+    database = _database_finding()
+    yield database
+    if database.level == "error":
+        return  # whether the account is paused stands in there
     redis = list(_redis_findings())
     yield from redis
     if any(finding.level == "error" for finding in redis):
@@ -77,8 +83,9 @@ def examine(settings: conf.AmoSettings, *, create_test_lead: bool = False) -> Fi
         if create_test_lead:
             trial, finding = _test_lead(client, settings)
             yield finding
+        contact_id = trial.contact_id if trial and not trial.merged else None
         yield from _guarded(
-            lambda asked, known: _phone_findings(asked, known, trial), client, settings
+            lambda asked, known: _phone_findings(asked, known, contact_id), client, settings
         )
 
 
@@ -99,6 +106,20 @@ def _settings_findings() -> Findings:
         yield Finding(level, "settings", str(problem.msg), str(problem.hint or ""))
     if not problems:
         yield Finding("ok", "settings", _("The settings fit together."))
+
+
+def _database_finding() -> Finding:
+    try:
+        AccountState.objects.exists()
+    except DatabaseError as error:
+        return Finding(
+            "error",
+            "database",
+            _("The database cannot be used: %(trouble)s")
+            % {"trouble": answers.one_line(str(error))},
+            _("Check DATABASE_URL, then run manage.py migrate (make install does)."),
+        )
+    return Finding("ok", "database", _("The database answers and has its tables."))
 
 
 def _redis_findings() -> Findings:
@@ -150,7 +171,8 @@ def _account_findings(settings: conf.AmoSettings, account: Json) -> Findings:
 def _shape_findings(client: Client, settings: conf.AmoSettings) -> Findings:
     shape = find_shape(client, settings)
     if shape is None:
-        there = "; ".join(f"{one.get('id')} {one.get('name')}" for one in client.pipelines())
+        usable = [one for one in client.pipelines() if not one.get("is_archive")]
+        there = "; ".join(f"{one.get('id')} {one.get('name')}" for one in usable)
         yield Finding(
             "error",
             "pipeline",
@@ -214,10 +236,8 @@ def _pace_findings(client: Client, settings: conf.AmoSettings) -> Findings:
         )
 
 
-def _phone_findings(
-    client: Client, settings: conf.AmoSettings, trial: TrialLead | None
-) -> Findings:
-    verdict = phone_search.find_out(client, settings, trial.contact_id if trial else None)
+def _phone_findings(client: Client, settings: conf.AmoSettings, contact_id: int | None) -> Findings:
+    verdict = phone_search.find_out(client, settings, contact_id)
     needed = {"digits": "PHONE_SEARCH=digits", "all": "PHONE_SEARCH=all"}
     if verdict is None:
         yield Finding(
@@ -251,9 +271,22 @@ def _phone_findings(
 def _test_lead(client: Client, settings: conf.AmoSettings) -> tuple[TrialLead | None, Finding]:
     try:
         trial = make_trial_lead(client, settings)
+    except OutcomeUnknown as error:
+        text = _("Whether the test lead was made is not known: %(error)s") % {"error": error}
+        fix = _("Look for it in the pipeline before you try again, and close it.")
+        return None, Finding("error", "test_lead", text, fix)
+    except Refused as error:
+        text = _("No test lead was made: %(error)s") % {"error": error}
+        fix = _("Deliveries would be refused in the same way: change what it names.")
+        return None, Finding("error", "test_lead", text, fix)
     except AmoError as error:
         return None, _no_answer(settings, error, about="test_lead")
-    text = _("Test lead made: %(url)s") % {"url": lead_url(settings.base_url, trial.lead_id)}
+    url = {"url": lead_url(settings.base_url, trial.lead_id)}
+    if trial.merged:
+        text = _("amoCRM's duplicate control put the test into an older lead: %(url)s") % url
+        fix = _("Do not close it, it is somebody's: only take the tag “тест” off again.")
+        return trial, Finding("warning", "test_lead", text, fix)
+    text = _("Test lead made: %(url)s") % url
     fix = _("Close it when you have seen it: the API cannot delete.")
     return trial, Finding("ok", "test_lead", text, fix)
 

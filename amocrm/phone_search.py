@@ -36,7 +36,7 @@ def find_out(
         contact = _with_formatted_phone(client, settings)
         return _verdict(client, settings, contact) if contact else None
     new = client.contact(contact_id)
-    if new is None or not _is_indexed(client, new):
+    if new is None or not new.phones or not _is_indexed(client, new):
         return None
     return _verdict(client, settings, new)
 
@@ -69,6 +69,8 @@ def _key(typed: str, settings: conf.AmoSettings) -> IdentityKey:
 
 def _is_indexed(client: Client, contact: Contact) -> bool:
     """Wait until the search shows the contact at all: by its e-mail, which has one spelling."""
+    if not contact.emails:
+        return False
     give_up = time.monotonic() + INDEX_PATIENCE
     while not _finds(client, contact.emails[0], contact.id):
         if time.monotonic() > give_up:

@@ -19,10 +19,11 @@ TAG = "тест"
 
 @dataclass(frozen=True)
 class TrialLead:
-    """What was made."""
+    """What was made; ``merged``: amoCRM's duplicate control put it into somebody's lead."""
 
     lead_id: int
     contact_id: int | None
+    merged: bool
 
 
 def make_trial_lead(client: Client, settings: conf.AmoSettings) -> TrialLead:
@@ -53,7 +54,7 @@ def make_trial_lead(client: Client, settings: conf.AmoSettings) -> TrialLead:
         "_embedded": {"contacts": [contact]},
     }
     made = client.create_lead(body, just_before=lambda: None)
-    return TrialLead(made.lead_id, made.contact_id)
+    return TrialLead(made.lead_id, made.contact_id, made.merged)
 
 
 def _example_phone(region: str) -> str:

@@ -9,17 +9,21 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+import requests
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_python
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
+from django.db.models import QuerySet
 from django.utils import timezone
 from pytest_django import Settings
 
-from amocrm import conf, pause, phone_search
+from amocrm import conf, pause, phone_search, trial
 from amocrm.models import Person
 from amocrm.sandbox.server import RunningSandbox
 from tests.amocrm.test_tokens import jwt
@@ -117,6 +121,30 @@ def test_an_unknown_pipeline_is_to_be_fixed(sandbox: RunningSandbox, settings: S
     assert finding["level"] == "error"
     assert "3177727 Продажи" in finding["fix"]
     assert pause.is_paused() is None
+
+
+def test_an_archived_pipeline_is_not_recommended(sandbox: RunningSandbox) -> None:
+    url = f"{sandbox.url}/api/v4/leads/pipelines"
+    answer = requests.get(url, headers={"Authorization": "Bearer x"}, timeout=5).json()
+    first, second = answer["_embedded"]["pipelines"]
+    first["is_archive"] = True
+    sandbox.control.fault("answer", path=".*/pipelines", times=-1, status=200, body=answer)
+    (finding,) = findings()["pipeline"]
+    assert (
+        finding["fix"]
+        == f"Set AMOCRM_PIPELINE_ID to one of these: {second['id']} {second['name']}."
+    )
+
+
+def test_a_database_without_tables_is_to_be_fixed(sandbox: RunningSandbox) -> None:
+    broken = OperationalError("no such table: amocrm_accountstate")
+    with mock.patch.object(QuerySet, "exists", side_effect=broken):
+        found = findings()
+    (finding,) = found["database"]
+    assert finding["level"] == "error"
+    assert "no such table" in finding["text"]
+    assert "manage.py migrate" in finding["fix"]
+    assert "account" not in found
 
 
 def test_a_missing_field_is_to_be_looked_at(sandbox: RunningSandbox) -> None:
@@ -264,6 +292,54 @@ def test_a_test_lead_that_is_refused_is_to_be_fixed(sandbox: RunningSandbox) -> 
     (finding,) = findings("--create-test-lead")["test_lead"]
     assert finding["level"] == "error"
     assert "Invalid scope" in finding["text"]
+
+
+def test_a_test_lead_that_went_into_somebodys_is_not_to_be_closed(sandbox: RunningSandbox) -> None:
+    phone = trial._example_phone("KZ")
+    planted = sandbox.control.seed(contacts=[{"phones": [phone]}], leads=[{"contact": 0}])
+    sandbox.control.config(duplicate_control=True)
+    found = findings("--create-test-lead")
+    (merged,) = found["test_lead"]
+    assert merged["level"] == "warning"
+    assert f"/leads/detail/{planted['leads'][0]}" in merged["text"]
+    assert "Do not close it" in merged["fix"]
+    assert "search" in found
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (
+            {"status": 400, "body": {"validation-errors": [{"errors": [{"path": "name"}]}]}},
+            "No test lead was made: amoCRM rejects our data: name",
+        ),
+        ({"action": "lose_answer"}, "Whether the test lead was made is not known"),
+    ],
+    ids=["rejected", "lost"],
+)
+def test_a_test_lead_that_fails_says_why(
+    sandbox: RunningSandbox, fault: dict[str, Any], says: str
+) -> None:
+    sandbox.control.fault(**{"action": "answer", "method": "POST", **fault})
+    (finding,) = findings("--create-test-lead")["test_lead"]
+    assert finding["level"] == "error"
+    assert finding["text"].startswith(says)
+
+
+def test_without_a_pipeline_no_test_lead_is_made(
+    sandbox: RunningSandbox, settings: Settings
+) -> None:
+    settings.AMOCRM_PIPELINE_ID = 999
+    (finding,) = findings("--create-test-lead")["test_lead"]
+    assert "AMOCRM_PIPELINE_ID" in finding["text"]
+    assert sandbox.control.state()["leads"] == []
+
+
+def test_a_region_without_an_example_phone_is_no_trouble(
+    sandbox: RunningSandbox, settings: Settings
+) -> None:
+    settings.PHONE_REGION = "TA"
+    assert levels(findings("--create-test-lead"))["test_lead"] == {"ok"}
 
 
 # --- the translations --------------------------------------------------------------------------

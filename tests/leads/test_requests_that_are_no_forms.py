@@ -76,14 +76,14 @@ def test_a_body_in_chunks_is_411_and_not_taken_for_an_empty_one(
     answer_of(response, 411)
 
 
-@pytest.mark.parametrize("key", [{}, {"HTTP_IDEMPOTENCY_KEY": "k"}], ids=["no key", "a key"])
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "k"}], ids=["no key", "a key"])
 def test_a_body_that_is_nested_too_deeply_is_400(
     api: APIClient, proftest: dict[str, Any], key: dict[str, str]
 ) -> None:
     deep = json.dumps(proftest)[:-1] + ', "ignored": ' + "[" * 600 + "]" * 600 + "}"
-    answer_of(api.post(PROFTEST_URL, deep, content_type="application/json", **key), 400)
+    answer_of(api.post(PROFTEST_URL, deep, content_type="application/json", headers=key), 400)
     allowed = json.dumps(proftest)[:-1] + ', "ignored": ' + "[" * 30 + "]" * 30 + "}"
-    response = api.post(PROFTEST_URL, allowed, content_type="application/json", **key)
+    response = api.post(PROFTEST_URL, allowed, content_type="application/json", headers=key)
     assert response.status_code == 202
 
 
