@@ -25,6 +25,7 @@ from amocrm.story import logger
 log = logger(__name__)
 
 MOST_PAGES = 10_000  # of 250: an account with more than that is not ours to walk
+MOST_MISSED = 500  # leads that the list left out: deleted ones are on contacts, too
 TRIES = 20
 TRY_AGAIN_AFTER = 5.0  # seconds
 _SQL_BATCH = 500
@@ -67,11 +68,18 @@ def take(client: Client, pipeline_id: int, report: Report = lambda what, so_far:
     raised after some minutes.
     """
     census = Census()
+    seen: set[int] = set()
     for lead in _walk(client.newest_leads, lambda so_far: report("leads", so_far)):
+        seen.add(lead.id)
         if lead.is_active(pipeline_id):
             census.leads[lead.id] = lead
+    most_seen = len(seen) + MOST_MISSED
     wanted = {contact_id for lead in census.leads.values() for contact_id in lead.contact_ids}
     for contact in _walk(client.newest_contacts, lambda so_far: report("contacts", so_far)):
+        missed = set(contact.lead_ids) - seen if len(seen) < most_seen else set()
+        if missed and _take_missed(client, census, missed, pipeline_id):
+            wanted.add(contact.id)
+        seen |= missed
         if contact.id in wanted:
             census.contacts[contact.id] = contact
     for contact_id in sorted(wanted - census.contacts.keys()):
@@ -80,6 +88,15 @@ def take(client: Client, pipeline_id: int, report: Report = lambda what, so_far:
         if found is not None:
             census.contacts[contact_id] = found
     return census
+
+
+def _take_missed(client: Client, census: Census, missed: set[int], pipeline_id: int) -> bool:
+    """Ask for leads that the list left out, which shifts when one of its leads is deleted
+    meanwhile; whether any of them is active."""
+    found = [_patiently(lambda number=lead_id: client.lead(number)) for lead_id in sorted(missed)]  # type: ignore[misc]
+    active = {lead.id: lead for lead in found if lead and lead.is_active(pipeline_id)}
+    census.leads |= active
+    return bool(active)
 
 
 def people_with_duplicates(

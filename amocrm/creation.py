@@ -23,6 +23,7 @@ def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
     knows whether it was made; any other error means it was not, and the claim is released.
     """
     contact = contacts[0] if contacts else None
+    looked_at = work.person
     body = _body(work, contact)
     try:
         created = _send(work, body)
@@ -33,6 +34,9 @@ def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
         rejected = bodies.dispensable(error, body)
         if rejected is None:
             raise
+        if work.person.version - looked_at.version != len(("claim", "release")):
+            # Under our claim somebody has named what nobody has searched for yet.
+            raise ComeBack("the person was named anew meanwhile") from error
         log.warning("🏷 amoCRM rejects a part of the lead, making it without: %s", error)
         work.shape(fresh=True)
         created = _send(work, _body(work, contact, without=rejected))
@@ -90,35 +94,32 @@ def _record(work: Work, created: Created) -> bool:
     ours = work.person
     for _ in range(RECORD_TRIES):
         try:
-            work.person = ledger.record(work.person, created.lead_id)
+            return _record_once(work, created, ours)
         except ClaimLost:
             work.person = ledger.read(ours.id)
-        else:
-            return True
-        if work.person.lead_id == created.lead_id:
-            return False
-        if other := _rival_of(work, ours):
-            duplicates.close_ours(work, created.lead_id, other.lead_id)
-            raise ComeBack(
-                "another lead was made in the same moment; ours is closed",
-                lock_name=work.person.lock_name,
-            )
     raise ClaimLost("the person keeps changing", lock_name=ours.lock_name)
 
 
-def _rival_of(work: Work, ours: PersonState) -> PersonState | None:
-    """The person, where somebody else has made a lead for it or may have one on its way.
+def _record_once(work: Work, created: Created, ours: PersonState) -> bool:
+    if work.person.lead_id == created.lead_id:
+        return False
+    if not _is_overtaken(work.person, ours):
+        work.person = ledger.record(work.person, created.lead_id)
+        return True
+    # Our claim was given back and another try was made: ours is the late one, and the one that
+    # we know to be ours is the one we may close. Not so a lead that amoCRM merged us into.
+    if not created.merged:
+        work.person = ledger.disown(work.person, created.lead_id)
+        if duplicates.settle_disowned(work, created.lead_id, work.bare_crm):
+            return True
+    raise ComeBack("another lead was made meanwhile", lock_name=work.person.lock_name)
 
-    Ours is then the late one: the one that we know to be ours is the one we may close.
-    """
-    person = work.person
-    if person.creating_since and not ledger.is_claim_of(person, ours):
-        return person
-    if person.lead_id and person.lead_id != ours.lead_id:
-        lead = work.bare_crm.lead(person.lead_id)
-        if lead and lead.is_active(work.shape_unguarded().pipeline_id):
-            return person
-    return None
+
+def _is_overtaken(person: PersonState, ours: PersonState) -> bool:
+    """Whether somebody else has made a lead for the person, or may have one on its way."""
+    if ledger.is_claim_of(person, ours):
+        return False
+    return person.creating_since is not None or person.lead_id != ours.lead_id
 
 
 def _learn_contact(work: Work, created: Created, contact: Contact | None) -> None:

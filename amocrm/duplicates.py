@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from amocrm import ledger
+from amocrm.account import shape
+from amocrm.client import Client
 from amocrm.entities import LOST, Lead
-from amocrm.errors import LeadGone
+from amocrm.errors import LeadGone, Refused, Rejected
 from amocrm.events import Event, count
 from amocrm.models import DuplicateLead
 from amocrm.story import logger
@@ -14,6 +17,7 @@ from amocrm.work import Work
 log = logger(__name__)
 
 DUPLICATE_TAG = "дубль"
+NOT_FOUND = 404
 
 
 def unchecked(person_id: int) -> list[int]:
@@ -39,7 +43,7 @@ def mark_active(
     person_id: int,
     leads: Iterable[int],
     *,
-    kept: int,
+    kept: int | None,
     origin: DuplicateLead.Origin = DuplicateLead.Origin.FOUND,
 ) -> None:
     """These leads are active beside ``kept``: log, count and show them."""
@@ -56,7 +60,8 @@ def mark_active(
         if is_new:
             log.warning("👯 [DEDUP] Another ACTIVE lead: ID %s beside ID %s", lead_id, kept)
             count(Event.DUPLICATE_FOUND)
-    mark_closed(person_id, kept)
+    if kept is not None:
+        mark_closed(person_id, kept)
 
 
 def choose(work: Work, leads: list[Lead]) -> Lead:
@@ -67,50 +72,64 @@ def choose(work: Work, leads: list[Lead]) -> Lead:
     return kept
 
 
-def close_ours(work: Work, lead_id: int, other: int | None) -> None:
-    """Close a lead that we have just made beside another one.
+def disowned(person_id: int) -> list[int]:
+    """Leads that one of our tries made beside another one and that may have to be closed."""
+    rows = DuplicateLead.objects.filter(person_id=person_id, state=DuplicateLead.State.CLOSING)
+    return sorted(rows.values_list("lead_id", flat=True))
 
-    The row comes first: were we to die now, operators see the pair and the next delivery
-    closes it. The calls are unguarded: the lead is surely ours, and it is our duty.
+
+def finish_closing(work: Work) -> None:
+    """Settle what an earlier try disowned and died before settling."""
+    for lead_id in disowned(work.person.id):
+        settle_disowned(work, lead_id, work.crm)
+
+
+def settle_disowned(work: Work, lead_id: int, crm: Client) -> bool:
+    """Close a lead of ours where another one is recorded and ACTIVE, or may be on its way;
+    record it where there is none. Whether it is the person's lead now.
+
+    ``crm`` need not be guarded: the lead is surely ours, and closing it our duty.
     """
-    DuplicateLead.objects.update_or_create(
-        person_id=work.person.id,
-        lead_id=lead_id,
-        defaults={
-            "origin": DuplicateLead.Origin.RACED,
-            "state": DuplicateLead.State.CLOSING,
-        },
-    )
-    pipeline_id = work.shape_unguarded().pipeline_id
+    person = work.person
+    if person.lead_id != lead_id:
+        if person.creating_since or _is_active(work, crm, person.lead_id):
+            _close(work, lead_id, crm)
+            return False
+        if _is_active(work, crm, lead_id):
+            work.person = ledger.record(person, lead_id)
+    mark_closed(person.id, lead_id)
+    return work.person.lead_id == lead_id
+
+
+def _is_active(work: Work, crm: Client, lead_id: int | None) -> bool:
+    lead = crm.lead(lead_id) if lead_id else None
+    return lead is not None and lead.is_active(shape(crm, work.settings).pipeline_id)
+
+
+def _close(work: Work, lead_id: int, crm: Client) -> None:
+    other = work.person.lead_id
     named = f"ID {other}" if other else "другая сделка"
+    closed = {"pipeline_id": shape(crm, work.settings).pipeline_id, "status_id": LOST}
     try:
-        work.bare_crm.update_lead(
-            lead_id,
-            {
-                "pipeline_id": pipeline_id,
-                "status_id": LOST,
-                "tags_to_add": [{"name": DUPLICATE_TAG}],
-            },
-        )
-    except LeadGone:
-        pass
+        try:
+            crm.update_lead(lead_id, {**closed, "tags_to_add": [{"name": DUPLICATE_TAG}]})
+        except Rejected:
+            crm.update_lead(lead_id, closed)
+    except (LeadGone, Refused) as error:
+        if not isinstance(error, LeadGone) and error.status != NOT_FOUND:
+            log.error("🧯 [DEDUP] Our duplicate lead cannot be closed: ID %s: %s", lead_id, error)
+            mark_active(work.person.id, [lead_id], kept=other)
+            return
     else:
-        text = f"Дубль, закрыт автоматически: у этого человека уже есть сделка ({named})."
-        work.bare_crm.add_notes(lead_id, [text], just_before=lambda: None)
+        _say_why(crm, lead_id, named)
     mark_closed(work.person.id, lead_id)
     log.warning("🧯 [DEDUP] Closed our duplicate lead: ID %s beside %s", lead_id, named)
     count(Event.DUPLICATE_CLOSED)
 
 
-def finish_closing(work: Work) -> None:
-    """Close what an earlier try made as a duplicate and died before closing.
-
-    One that was adopted meanwhile is the recorded lead now, and stays.
-    """
-    for lead_id in DuplicateLead.objects.filter(
-        person_id=work.person.id, state=DuplicateLead.State.CLOSING
-    ).values_list("lead_id", flat=True):
-        if lead_id == work.person.lead_id:
-            mark_closed(work.person.id, lead_id)
-        else:
-            close_ours(work, lead_id, work.person.lead_id)
+def _say_why(crm: Client, lead_id: int, named: str) -> None:
+    text = f"Дубль, закрыт автоматически: у этого человека уже есть сделка ({named})."
+    try:
+        crm.add_notes(lead_id, [text], just_before=lambda: None)
+    except Refused as error:  # it is closed all the same
+        log.warning("📝 amoCRM refused the note on the closed lead ID %s: %s", lead_id, error)

@@ -6,14 +6,17 @@ caller's work: it happens outside of the protocol's transactions.
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from enum import StrEnum
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F, Sum
 from django.utils import timezone
 
 from amocrm.models import EventCount
+
+logger = logging.getLogger(__name__)
 
 
 class Event(StrEnum):
@@ -29,12 +32,20 @@ class Event(StrEnum):
     TWO_CONTACTS = "two_contacts"
     DUPLICATE_FOUND = "duplicate_found"
     DUPLICATE_CLOSED = "duplicate_closed"
+    LEAD_LEFT = "lead_left"
     ACCOUNT_PAUSED = "account_paused"
     RATE_LIMITED = "rate_limited"
 
 
 def count(event: Event, times: int = 1) -> None:
-    """Add ``times`` to today's count of ``event``."""
+    """Add ``times`` to today's count of ``event``. Never raises: the event has happened."""
+    try:
+        _add(event, times)
+    except DatabaseError:
+        logger.exception("Could not count %s", event)
+
+
+def _add(event: Event, times: int) -> None:
     today = timezone.now().date()
     rows = EventCount.objects.filter(day=today, event=event)
     if rows.update(count=F("count") + times):

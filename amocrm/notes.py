@@ -35,7 +35,7 @@ def write_note(work: Work, lead_id: int) -> None:
     and :class:`~amocrm.errors.LeadGone` when there is no such lead any more. A refused note is
     made easier to take, then given up: it never fails a delivery whose lead exists.
     """
-    missing = _parts(work)
+    missing = _parts(work, lead_id)
     sent_at = work.progress.note_sent_at
     if sent_at:
         if timezone.now() - sent_at < work.settings.settle:
@@ -85,7 +85,7 @@ def _send(work: Work, lead_id: int, texts: list[str]) -> None:
         raise
 
 
-def _parts(work: Work) -> dict[str, str]:
+def _parts(work: Work, lead_id: int) -> dict[str, str]:
     """Marker → text. The parts depend on the request alone, so that every try has the same;
     other leads of the person, which may change, have a part of their own."""
     request = work.request
@@ -94,12 +94,19 @@ def _parts(work: Work) -> dict[str, str]:
         marker(request.reference, str(number)): _headed(request, piece, number, len(pieces))
         for number, piece in enumerate(pieces, start=1)
     }
-    if others := duplicates.active(work.person.id):
-        listed = "\n".join(lead_url(work.settings.base_url, lead_id) for lead_id in others)
+    if others := _other_leads(work, lead_id):
+        listed = "\n".join(lead_url(work.settings.base_url, one) for one in others)
         parts[marker(request.reference, "leads")] = (
             f"⚠️ У этого человека есть и другие активные сделки:\n{listed}"
         )
     return parts
+
+
+def _other_leads(work: Work, lead_id: int) -> list[int]:
+    """The person's active leads beside this one, the recorded one among them: an earlier try
+    may go on from a lead that is not recorded any more."""
+    found = {*duplicates.active(work.person.id), work.person.lead_id}
+    return sorted(one for one in found if one and one != lead_id)
 
 
 def note_text(request: LeadRequest, zone: ZoneInfo) -> str:

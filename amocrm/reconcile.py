@@ -38,7 +38,12 @@ def reconcile(work: Work) -> None:
             *directory.find_contacts(work),
         )
     }
-    leads = directory.active_leads(work, contacts.values())
+    disowned = duplicates.disowned(work.person.id)
+    leads = [
+        lead
+        for lead in directory.active_leads(work, contacts.values())
+        if lead.id not in disowned  # of another try, which is closing it
+    ]
     is_known = any(_may_be_the_claimed_one(work, lead, oldest) for lead in leads)
     if not is_known and not is_settled:
         # An older lead is no answer: ours may still arrive beside it.

@@ -24,8 +24,10 @@ def update_lead(work: Work, lead: Lead) -> None:
         log.warning("🏷 amoCRM rejects a part of the lead, updating without: %s", error)
         shape = work.shape(fresh=True)
         _change(work, lead, bodies.lead_changes(work.request, lead, shape, without=rejected))
-    if lead.contact_ids:
-        complete_contact(work, lead.contact_ids[0])
+    # The main one comes first, but a manager may have put somebody else there.
+    theirs = [one for one in lead.contact_ids if one in work.person.contacts]
+    if theirs:
+        complete_contact(work, theirs[0])
 
 
 def _change(work: Work, lead: Lead, changes: bodies.Body) -> None:
@@ -48,8 +50,9 @@ def complete_contact(work: Work, contact_id: int) -> None:
     if work.person.lead_id in others:
         others.remove(work.person.lead_id)
         duplicates.mark_active(work.person.id, others, kept=work.person.lead_id)
-    missing = _missing(work, [contact, *contacts])
-    if not missing:
+    contact = work.crm.contact(contact_id)  # searching may have taken seconds
+    missing = _missing(work, [contact, *contacts]) if contact else frozenset()
+    if contact is None or not missing:
         return
     try:
         work.crm.update_contact(contact_id, bodies.contact_additions(contact, missing))

@@ -25,6 +25,7 @@ from amocrm.contract import LeadRequest, LeadResult, Progress
 from amocrm.creation import create_lead
 from amocrm.entities import Lead
 from amocrm.errors import ComeBack, NobodyToIdentify, StillSettling
+from amocrm.events import Event, count
 from amocrm.identity import IdentityKey, identities
 from amocrm.ledger import ClaimStands, PersonState
 from amocrm.notes import write_note
@@ -83,24 +84,21 @@ def _upsert(
                 crm=crm,
             )
 
+        blocking: PersonState | None = None
         for _ in range(MOST_STARTS):
             try:
+                if blocking:  # somebody who must be reconciled before we can be one person
+                    with under_lock(blocking) as work:
+                        reconcile(work)
+                    blocking = None
                 person = ledger.name(settings.account, named)  # step 1
-                log.info(
-                    "🔐 [LOCK] Attempting to acquire lock for lead: %s",
-                    story.named(),
-                )
+                log.info("🔐 [LOCK] Attempting to acquire lock for lead: %s", story.named())
                 with under_lock(person) as work:  # step 2
                     return _deliver(work)
             except StartOver:
-                continue
+                blocking = None
             except ClaimStands as standing:
                 blocking = ledger.read(standing.person_id)
-            try:
-                with under_lock(blocking) as work:
-                    reconcile(work)
-            except StartOver:
-                continue
     raise ComeBack("the person keeps changing")
 
 
@@ -167,6 +165,9 @@ def _recorded_lead(work: Work) -> Lead | None:
     theirs = [lead for lead in candidates if _is_active_and_theirs(work, lead)]
     for lead_id in set(left_behind) - {lead.id for lead in theirs}:
         duplicates.mark_closed(person.id, lead_id)
+    if recorded and recorded not in theirs and recorded.is_active(work.shape().pipeline_id):
+        log.warning("👣 [DEDUP] Lead ID %s is no longer on a contact of theirs: left", recorded.id)
+        count(Event.LEAD_LEFT)
     if not theirs:
         return None
     theirs.sort(key=lambda lead: (lead.updated_at, lead.id), reverse=True)

@@ -10,7 +10,6 @@ from amocrm import conf, ledger
 from amocrm.account import AccountShape, shape
 from amocrm.client import Client
 from amocrm.contract import Action, LeadRequest, Progress
-from amocrm.errors import ClaimLost
 from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState
 from amocrm.locks.guard import HeldLock, hold
@@ -51,16 +50,12 @@ class Work:
         """
         self.lock.extend()
         if ledger.version_of(self.person.id) != self.person.version:
-            raise ClaimLost("the person changed meanwhile", lock_name=self.person.lock_name)
+            raise ledger.claim_lost(self.person.lock_name, "seen at a checkpoint")
         self.progress.heartbeat()
 
     def shape(self, *, fresh: bool = False) -> AccountShape:
         """The account's pipeline, stages and fields."""
         return shape(self.crm, self.settings, fresh=fresh)
-
-    def shape_unguarded(self) -> AccountShape:
-        """The same for undoing what is surely ours, when the lock may be gone."""
-        return shape(self.bare_crm, self.settings)
 
 
 @contextmanager

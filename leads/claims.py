@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from amocrm import events
 from amocrm.errors import ClaimLost
 from leads import conf
 from leads.models import Submission
@@ -45,6 +46,7 @@ class Claim:
             pk=self.submission_id, status=Submission.Status.ACCEPTED, claim_token=self.token
         )
         if held.update(**values) != 1:
+            events.count(events.Event.CLAIM_LOST)
             raise ClaimLost("the claim on this submission passed to another worker")
 
     def extend(self, **values: Any) -> None:

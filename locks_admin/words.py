@@ -39,6 +39,7 @@ COUNTER_NAMES = {
     "two_contacts": _("two contacts"),
     "duplicate_found": _("duplicate found"),
     "duplicate_closed": _("duplicate closed"),
+    "lead_left": _("lead left alone"),
     "account_paused": _("amoCRM paused"),
     "rate_limited": _("slowed down by amoCRM"),
 }

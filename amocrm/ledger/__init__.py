@@ -13,7 +13,7 @@ The life of a person's lead::
 ``state`` reads, ``naming`` decides who is one person, ``claims`` moves along the arrows.
 """
 
-from amocrm.ledger.claims import adopt, claim, is_claim_of, record, release
+from amocrm.ledger.claims import adopt, claim, disown, is_claim_of, record, release
 from amocrm.ledger.naming import (
     ClaimStands,
     contact_key,
@@ -22,14 +22,16 @@ from amocrm.ledger.naming import (
     learn,
     name,
 )
-from amocrm.ledger.state import PersonState, is_recorded, read, version_of
+from amocrm.ledger.state import PersonState, claim_lost, is_recorded, read, version_of
 
 __all__ = [
     "ClaimStands",
     "PersonState",
     "adopt",
     "claim",
+    "claim_lost",
     "contact_key",
+    "disown",
     "forget_account",
     "forget_contact",
     "is_claim_of",

@@ -1,4 +1,4 @@
-"""Claim, record, adopt, release: each one conditional UPDATE with its count checked."""
+"""Claim, record, adopt, release, disown: each one conditional UPDATE with its count checked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from amocrm.events import Event, count
 from amocrm.ledger.state import PersonState, claim_lost
-from amocrm.models import Person
+from amocrm.models import DuplicateLead, Person
 from amocrm.story import logger
 
 log = logger(__name__)
@@ -67,6 +67,28 @@ def release(person: PersonState) -> PersonState:
     return released
 
 
+def disown(person: PersonState, lead_id: int) -> PersonState:
+    """Say that ``lead_id``, which one of our tries has just made, may have to be closed.
+
+    Whoever looked at the person before cannot adopt it any more, and whoever looks now sees
+    it. Raises :class:`~amocrm.errors.ClaimLost` when the person has changed since it was read.
+    """
+    with transaction.atomic():
+        is_changed = _update(person)
+        if is_changed:
+            DuplicateLead.objects.update_or_create(
+                person_id=person.id,
+                lead_id=lead_id,
+                defaults={
+                    "origin": DuplicateLead.Origin.RACED,
+                    "state": DuplicateLead.State.CLOSING,
+                },
+            )
+    if not is_changed:
+        raise claim_lost(person.lock_name, "could not disown")
+    return replace(person, version=person.version + 1)
+
+
 def is_claim_of(person: PersonState, claimed: PersonState) -> bool:
     """Whether the claim that stands on ``person`` is the one made in ``claimed``."""
     return bool(claimed.creating_ref) and person.creating_ref == claimed.creating_ref
@@ -80,11 +102,12 @@ class _Fields(TypedDict, total=False):
 
 
 def _write(person: PersonState, verb: str, **fields: Unpack[_Fields]) -> PersonState:
-    with transaction.atomic():
-        changed = Person.objects.filter(id=person.id, version=person.version).update(
-            version=F("version") + 1, **fields
-        )
-    if not changed:
+    if not _update(person, **fields):
         raise claim_lost(person.lock_name, f"could not {verb}")
     # Identities cannot have changed either: that raises the version.
     return replace(person, version=person.version + 1, **fields)
+
+
+def _update(person: PersonState, **fields: Unpack[_Fields]) -> bool:
+    rows = Person.objects.filter(id=person.id, version=person.version)
+    return rows.update(version=F("version") + 1, **fields) == 1

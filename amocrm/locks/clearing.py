@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from django.db import Error as DatabaseError
 from redis import Redis
 from redis_lock import UNLOCK_SCRIPT
 
@@ -60,7 +59,8 @@ def clear(rows: Sequence[LockRow], *, by: str, why: str) -> list[Cleared]:
     history.record_cleared([(row.name, row.holder_id, row.held_ms) for row in gone], by=by, why=why)
     for row in gone:
         logger.warning("🧹 Lock CLEARED: %s (held by %s) by %s [LOCK]", row.name, row.holder_id, by)
-    _count(len(gone))
+    if gone:
+        events.count(Event.LOCK_CLEARED, len(gone))
     return outcome
 
 
@@ -85,12 +85,3 @@ def _result(refused: int | Exception, exists: int | Exception) -> Result:
     if refused == 0:
         return Result.CLEARED
     return Result.MISSING if exists == 0 else Result.CHANGED
-
-
-def _count(times: int) -> None:
-    if not times:
-        return
-    try:
-        events.count(Event.LOCK_CLEARED, times)
-    except DatabaseError:
-        logger.exception("Could not count the cleared locks")

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from django.db import Error as DatabaseError
 from redis_lock import NotAcquired, NotExpirable
 
 from amocrm import conf, events, story
@@ -87,7 +86,7 @@ class HeldLock:
             self.held_ms,
         )
         self._remember(Kind.EXPIRED if ran_out else Kind.LOST, held_ms=self.held_ms)
-        _count(Event.LOCK_LOST)
+        events.count(Event.LOCK_LOST)
 
     def release(self) -> None:
         """Let the lock go and wake one waiter. Never raises: the work under it is done."""
@@ -202,7 +201,7 @@ def _busy(name: str, holder: Holder, *, waited_ms: int) -> LockBusy:
         reference=holder.reference,
         waited_ms=waited_ms,
     )
-    _count(Event.LOCK_BUSY)
+    events.count(Event.LOCK_BUSY)
     return LockBusy(
         f"Another delivery holds the lock {name}; waited {waited_ms} ms", lock_name=name
     )
@@ -221,13 +220,6 @@ def _take_back(name: str, holder: Holder) -> None:
         connection.impatient_lock(name, value=holder.encode()).release()
     except (NotAcquired, *TROUBLE) as trouble:
         logger.debug("Nothing to take back: %s", trouble)
-
-
-def _count(event: Event) -> None:
-    try:
-        events.count(event)
-    except DatabaseError:
-        logger.exception("Could not count %s", event)
 
 
 def _ms(since: float) -> int:

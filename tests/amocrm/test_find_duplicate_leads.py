@@ -11,8 +11,10 @@ from django.core.management import CommandError, call_command
 
 from amocrm import census, conf, ledger
 from amocrm.client import Client
+from amocrm.entities import Lead
 from amocrm.identity import identities
 from amocrm.models import DuplicateLead, Person
+from amocrm.paging import Page
 from amocrm.sandbox.server import RunningSandbox
 from amocrm.upsert import upsert_lead
 from tests.amocrm.deliveries import Remembered, request_of
@@ -164,6 +166,27 @@ def test_a_list_that_ignores_the_page_does_not_go_on_for_ever(
     assert len(people()) == 1
     asked = [one["path"] for one in sandbox.control.requests()]
     assert asked.count("/api/v4/leads") == 2
+
+
+def test_a_lead_that_the_shifting_list_left_out_is_asked_for(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One on the first page is deleted before the second is read: the list moves up by one."""
+    closed = [{"contact": 1, "status_id": 143}] * 249
+    ids = sandbox.control.seed(
+        contacts=[{"emails": ["a@b.kz"]}, {"emails": ["z@b.kz"]}],
+        leads=[{"contact": 0}, *closed, {"contact": 0}],
+    )["leads"]
+    real = Client.newest_leads
+
+    def newest(self: Client, page: int) -> Page[Lead]:
+        if page == 2:
+            sandbox.control.act("delete_lead", lead_id=ids[100])
+        return real(self, page)
+
+    monkeypatch.setattr(Client, "newest_leads", newest)
+    (found,) = people()
+    assert {lead["id"] for lead in found["leads"]} == {ids[0], ids[-1]}
 
 
 def test_nothing_is_changed_in_the_crm(sandbox: RunningSandbox) -> None:

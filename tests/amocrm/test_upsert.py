@@ -10,10 +10,13 @@ import time_machine
 from django.utils import timezone
 
 from amocrm import ledger
+from amocrm.client import Client
+from amocrm.entities import Contact
 from amocrm.errors import ComeBack, NobodyToIdentify, OutcomeUnknown, StillSettling
 from amocrm.events import totals
 from amocrm.identity import identities
 from amocrm.models import DuplicateLead, Identity, Person
+from amocrm.paging import Page
 from amocrm.sandbox.server import RunningSandbox
 from amocrm.upsert import upsert_lead
 from tests.amocrm.deliveries import EMAIL, PHONE, Remembered, request_of
@@ -375,6 +378,87 @@ def test_a_contact_deleted_just_before_its_lead_is_made_is_forgotten(
     assert len(active_leads(sandbox)) == 1
 
 
+def test_a_stranger_on_the_lead_is_left_alone(sandbox: RunningSandbox) -> None:
+    """A manager has made somebody else the main contact of their lead."""
+    boris, anna = sandbox.control.seed(
+        contacts=[
+            {"name": "Борис", "emails": ["boris@x.kz"], "phones": []},
+            {"name": "Анна", "emails": [EMAIL], "phones": []},
+        ]
+    )["contacts"]
+    sandbox.control.seed(leads=[{"contact_ids": [boris, anna], "status_id": FIRST_STAGE}])
+    before = contact_of(sandbox, boris)
+
+    delivered(EMAIL, PHONE)
+    delivered("boris@x.kz", "")
+
+    assert contact_of(sandbox, boris) == before
+    assert contact_of(sandbox, anna)["phones"] == [PHONE]
+    assert Person.objects.filter(united_into=None).count() == 2
+
+
+def contact_of(sandbox: RunningSandbox, contact_id: int) -> dict[str, Any]:
+    (found,) = [one for one in sandbox.control.state()["contacts"] if one["id"] == contact_id]
+    return dict(found)
+
+
+def test_what_a_manager_types_while_we_search_is_kept(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivered(EMAIL, "")
+    (contact,) = sandbox.control.state()["contacts"]
+    real = Client.search_contacts
+
+    def search(self: Client, query: str, page: int) -> Page[Contact]:
+        found = real(self, query, page)
+        sandbox.control.act("edit_contact", contact_id=contact["id"], phones=[OTHER_PHONE])
+        return found
+
+    monkeypatch.setattr(Client, "search_contacts", search)
+    delivered(EMAIL, PHONE)
+
+    assert contact_of(sandbox, contact["id"])["phones"] == [OTHER_PHONE, PHONE]
+
+
+def test_an_identity_that_is_ignored_by_now_is_not_appended(
+    sandbox: RunningSandbox, settings: Any
+) -> None:
+    delivered(EMAIL, PHONE)
+    settings.IGNORED_IDENTITIES = (PHONE,)
+    delivered(EMAIL, PHONE)
+    assert sandbox.control.state()["contacts"][0]["phones"] == [PHONE]
+
+
+def test_a_lead_whose_contact_was_taken_off_is_left_and_counted(sandbox: RunningSandbox) -> None:
+    first = delivered()
+    (contact,) = sandbox.control.state()["contacts"]
+    sandbox.control.act("delete_contact", contact_id=contact["id"])
+
+    assert delivered().lead_id != first.lead_id
+    assert totals()["lead_left"] == 1
+
+
+def test_the_note_on_a_lead_names_the_other_one(sandbox: RunningSandbox) -> None:
+    """Two people with a lead each turn out to be one while a note is still to be written."""
+    other = delivered("", PHONE)
+    request, progress = request_of(EMAIL, ""), Remembered()
+    sandbox.control.fault("answer", method="POST", path=r"/api/v4/leads/\d+/notes", status=502)
+    with pytest.raises(OutcomeUnknown):
+        upsert_lead(request, progress)
+    sandbox.control.advance(10)
+    sandbox.control.act("move_lead", lead_id=other.lead_id, status_id=PROFTEST)
+    delivered(EMAIL, PHONE)
+
+    with time_machine.travel(timezone.now() + timedelta(seconds=301)):
+        upsert_lead(request, progress)
+
+    notes = [n for n in sandbox.control.state()["notes"] if request.reference in n["text"]]
+    (about_others,) = [note for note in notes if "другие активные сделки" in note["text"]]
+    assert about_others["entity_id"] == progress.lead_id != other.lead_id
+    assert f"/leads/detail/{other.lead_id}" in about_others["text"]
+    assert f"/leads/detail/{progress.lead_id}" not in about_others["text"]
+
+
 # Lost answers ----------------------------------------------------------------------------------
 
 
@@ -428,13 +512,16 @@ def test_a_note_whose_answer_was_lost_is_not_written_twice(sandbox: RunningSandb
 
 
 def test_the_crm_merging_by_itself_counts_as_an_update(sandbox: RunningSandbox) -> None:
+    # Before anybody is planted: what is there when the lag changes has been indexed.
+    sandbox.control.config(index_lag=3600, duplicate_control=True)
     planted = sandbox.control.seed(
         contacts=[{"name": "Анна", "emails": [EMAIL], "phones": [PHONE], "indexed": False}],
         leads=[{"contact": 0, "status_id": FIRST_STAGE}],
     )
-    sandbox.control.config(index_lag=3600, duplicate_control=True)
 
     result = delivered()
+
+    assert [one["path"] for one in sandbox.control.requests()].count("/api/v4/leads/complex") == 1
 
     assert (result.lead_id, result.action) == (planted["leads"][0], "updated")
     assert Identity.objects.filter(kind="contact", value=str(planted["contacts"][0])).exists()

@@ -62,8 +62,17 @@ def _no_settling() -> AbstractContextManager[Any]:
     return mock.patch.object(conf, "current", return_value=hasty)
 
 
-def _unknown_means_not_done() -> AbstractContextManager[Any]:
-    return mock.patch.object(OutcomeUnknown, "not_done", True)
+def _release_in_the_dark() -> AbstractContextManager[Any]:
+    real = creation._send
+
+    def send(work: Any, body: Any) -> Any:
+        try:
+            return real(work, body)
+        except OutcomeUnknown:
+            creation._release_ours(work)
+            raise
+
+    return mock.patch.object(creation, "_send", send)
 
 
 def _repeat_posts() -> AbstractContextManager[Any]:
@@ -122,7 +131,14 @@ def _recreate_over_a_claim() -> AbstractContextManager[Any]:
 
 
 def _record_over_others() -> AbstractContextManager[Any]:
-    return mock.patch.object(creation, "_rival_of", return_value=None)
+    return mock.patch.object(creation, "_is_overtaken", return_value=False)
+
+
+def _only_what_is_recorded_overtakes() -> AbstractContextManager[Any]:
+    def is_overtaken(person: PersonState, ours: PersonState) -> bool:
+        return not ledger.is_claim_of(person, ours) and person.lead_id != ours.lead_id
+
+    return mock.patch.object(creation, "_is_overtaken", is_overtaken)
 
 
 GUARDS = (
@@ -138,7 +154,7 @@ GUARDS = (
     ),
     Guard("a record is conditional on the version", _only("record"), script=LATE_SENDER),
     Guard("a standing claim is reconciled before anything is created", _recreate_over_a_claim),
-    Guard("an unknown outcome keeps its claim", _unknown_means_not_done),
+    Guard("an unknown outcome keeps its claim", _release_in_the_dark),
     Guard("a claim is released only after SETTLE_SECONDS", _no_settling),
     Guard(
         "an older lead does not end a claim",
@@ -148,6 +164,22 @@ GUARDS = (
     ),
     Guard("a POST is never repeated", _repeat_posts),
     Guard("who comes too late closes its own lead", _record_over_others, script=LATE_SENDER),
+    Guard(
+        "a lead that somebody else may have on its way counts as made",
+        _only_what_is_recorded_overtakes,
+        script=(*LATE_SENDER, (f"1: {CREATE}", "late")),
+    ),
+    Guard(
+        "what is being closed is adopted by nobody",
+        lambda: mock.patch.object(duplicates, "disowned", return_value=[]),
+        scenarios.TRIPLETS,
+        script=(
+            *LATE_SENDER,
+            (f"1: {CREATE}", "drop"),
+            ("2: begin", "switch to 0"),
+            ("0: PATCH /api/v4/leads/", "switch to 2"),
+        ),
+    ),
     Guard(
         "what a dead process left to close is closed",
         lambda: mock.patch.object(duplicates, "finish_closing", return_value=None),

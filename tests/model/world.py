@@ -35,6 +35,7 @@ LEDGER_STEPS = (
     "record",
     "adopt",
     "release",
+    "disown",
     "learn",
     "forget_contact",
     "version_of",
