@@ -14,6 +14,7 @@ from amocrm.work import Work
 log = logger(__name__)
 
 RECORD_TRIES = 10
+CLAIM_AND_RELEASE = 2  # writes; each raises the version
 
 
 def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
@@ -34,7 +35,7 @@ def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
         rejected = bodies.dispensable(error, body)
         if rejected is None:
             raise
-        if work.person.version - looked_at.version != len(("claim", "release")):
+        if work.person.version != looked_at.version + CLAIM_AND_RELEASE:
             # Under our claim somebody has named what nobody has searched for yet.
             raise ComeBack("the person was named anew meanwhile") from error
         log.warning("🏷 amoCRM rejects a part of the lead, making it without: %s", error)
