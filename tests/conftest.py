@@ -129,6 +129,15 @@ def redis_server() -> Iterator[RedisServer]:
     _redis.running_and_empty()
 
 
+@pytest.fixture(autouse=True)
+def _no_language_of_the_last_test() -> Iterator[None]:
+    """A request activates its caller's language for its thread, which here is the tests'."""
+    from django.utils import translation
+
+    yield
+    translation.deactivate()
+
+
 @pytest.fixture(scope="session")
 def sandbox_process() -> Iterator[RunningSandbox]:
     """The sandbox amoCRM of the whole run; tests take `sandbox`."""
