@@ -17,7 +17,6 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
 from amocrm import pause
 from amocrm.locks.clearing import Result
@@ -83,10 +82,14 @@ class LockAdmin(_LockAdmin):
         }
         return TemplateResponse(request, "admin/locks_admin/lock/live.html", context)
 
-    @method_decorator(require_POST)
     def clear_view(self, request: HttpRequest) -> HttpResponse:
-        """Show what would be cleared; cleared it is once that comes back with a reason."""
+        """Show what would be cleared; cleared it is once that comes back with a reason.
+
+        Whoever comes without a form, as after logging in again, has to choose again.
+        """
         self._require_delete(request)
+        if request.method != "POST":
+            return _back()
         try:
             rows = board.read()
             if "confirmed" not in request.POST:
@@ -101,10 +104,11 @@ class LockAdmin(_LockAdmin):
             messages.error(request, text % {"trouble": trouble})
         return _back()
 
-    @method_decorator(require_POST)
     def resume_view(self, request: HttpRequest) -> HttpResponse:
         """End the CRM's pause now instead of at the next probe."""
         self._require_delete(request)
+        if request.method != "POST":
+            return _back()
         if pause.resume(_user(request).get_username()):
             messages.success(request, _("amoCRM is spoken to again."))
         else:

@@ -17,7 +17,7 @@ from amocrm.locks.history import LockEvent
 from locks_admin import glance
 from locks_admin.board import BoardRow
 from locks_admin.glance import Deliveries, Paused
-from locks_admin.people import shown_name
+from locks_admin.people import shown_name, shown_text
 
 OPERATIONAL = "✅ Lock system operational"
 NOT_CONNECTED = "⚠️ Redis not connected: submissions are accepted, deliveries wait until it is back"
@@ -77,7 +77,7 @@ def events(found: Sequence[LockEvent], *, full: bool) -> Body:
                 "waited_ms": event.waited_ms,
                 "held_ms": event.held_ms,
                 "by": event.by,
-                "why": event.why,
+                "why": shown_text(event.why, full=full),
             }
             for event in found
         ],

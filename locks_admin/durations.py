@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 _SECOND = 1_000
@@ -15,7 +16,7 @@ def in_words(ms: float) -> str:
     if ms < _SECOND:
         return _("%(ms)d ms") % {"ms": ms}
     if ms < _MINUTE:
-        return _("%(s).1f s") % {"s": ms // 100 / 10}
+        return _("%(s)s s") % {"s": number_format(ms // 100 / 10, decimal_pos=1)}
     if ms < _HOUR:
         return _("%(min)d min %(s)d s") % {"min": ms // _MINUTE, "s": ms % _MINUTE // _SECOND}
     if ms < _DAY:

@@ -14,6 +14,7 @@ from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 from django.utils.crypto import salted_hmac
 
 from amocrm.locks.names import PREFIX
+from config.privacy import mask
 
 PERSONAL_DATA = "leads.view_submission"
 _HANDLE_LENGTH = 20
@@ -67,6 +68,11 @@ def shown_name(name: str, *, full: bool) -> str:
     if not person.phone:
         return f"{PREFIX}email:{mask_email(person.email)}"
     return f"{PREFIX}{mask_email(person.email) or 'phone'}:{mask_phone(person.phone)}"
+
+
+def shown_text(text: str, *, full: bool) -> str:
+    """What an operator typed, the people in it masked unless ``full``."""
+    return text if full else mask(text)
 
 
 def handle(name: str) -> str:

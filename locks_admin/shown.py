@@ -13,7 +13,7 @@ from amocrm import conf
 from amocrm.locks.history import LockEvent
 from leads.models import Submission
 from locks_admin.board import DELIVERING, BoardRow
-from locks_admin.people import handle, label
+from locks_admin.people import handle, label, shown_text
 from locks_admin.words import EVENT_NAMES, FORM_NAMES, STATE_HELP, STATE_NAMES
 
 _BATCH = 900
@@ -81,6 +81,7 @@ class ShownEvent:
     event: LockEvent
     person: str
     handle: str
+    why: str
 
     @property
     def kind_name(self) -> Any:
@@ -104,7 +105,15 @@ def shown(rows: Sequence[BoardRow], *, full: bool) -> list[ShownRow]:
 
 def shown_events(events: Sequence[LockEvent], *, full: bool) -> list[ShownEvent]:
     """The events as somebody sees them who may, or may not, see people in ``full``."""
-    return [ShownEvent(event, label(event.name, full=full), handle(event.name)) for event in events]
+    return [
+        ShownEvent(
+            event,
+            person=label(event.name, full=full),
+            handle=handle(event.name),
+            why=shown_text(event.why, full=full),
+        )
+        for event in events
+    ]
 
 
 def address(name: str, *args: Any) -> str:

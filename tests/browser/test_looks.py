@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from amocrm.locks import history
 from amocrm.locks.connection import history_client
 from amocrm.locks.history import STREAM, Kind
 from amocrm.locks.holder import Holder
@@ -127,3 +128,19 @@ def test_the_confirmation(
     page.locator("button[name=scope][value=all]").click()
     expect(page.get_by_role("alert")).to_be_visible()
     keep(page, f"confirm-{language}-{scheme}", tmp_path)
+
+
+@pytest.mark.parametrize("width", [WIDE, 1024, PHONE])
+def test_long_names_and_reasons_do_not_widen_the_page(
+    visit: Visit, locks: Locks, operator: User, width: int
+) -> None:
+    longest = f"{'a' * 64}@{'.'.join(['d' * 60] * 3)}.kz:77771112233"
+    locks.put(longest, state="orphan")
+    name = f"amocrm:lead:{longest}"
+    history.record_cleared([(name, "h" * 300, 1000)], by="u" * 150, why="z" * 200)
+    page = visit(operator, width=width)
+    expect(page.locator(".lk-what", has_text="zzz")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.locator("button[name=scope][value=all]").click()
+    expect(page.locator("#lk-reason")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -376,3 +376,16 @@ def test_without_redis_there_is_nothing_to_list_to_clear_or_to_tell(
     out = StringIO()
     call_command("clear_amocrm_locks", "--noinput", stdout=out)
     assert out.getvalue() == "Cleared 0 AmoCRM locks\n"
+
+
+def test_people_in_the_reason_of_a_clear_are_masked_for_a_viewer(
+    locks: Locks, operator: User, viewer: User
+) -> None:
+    locks.put()
+    client(operator).delete(f"{LIST}?reason=asked by anna@onai.academy, 8 (777) 111-22-33")
+    whole, masked = (
+        next(event["why"] for event in client(one).get(f"{LIST}/history").json()["events"])
+        for one in (operator, viewer)
+    )
+    assert whole == "asked by anna@onai.academy, 8 (777) 111-22-33"
+    assert masked == "asked by an***@onai.academy, 8777***2233"

@@ -81,3 +81,8 @@ def test_bars_stay_within_the_drawing() -> None:
 def test_spans_are_told_in_words(ms: int, words: str) -> None:
     with translation.override("en"):
         assert in_words(ms) == words
+
+
+def test_a_russian_fraction_has_a_comma() -> None:
+    with translation.override("ru"):
+        assert in_words(2_340) == "2,3 с"
