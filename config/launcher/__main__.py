@@ -23,9 +23,7 @@ def main() -> int:
         return _run() if action == "run" else _install()
     except ConfigError as error:
         sys.exit(f"Configuration: {error}")
-    except OSError as error:
-        if error.filename is None:
-            raise
+    except (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         sys.exit(
             f"Configuration: {error.filename} cannot be written ({error.strerror}): give this user"
             " permission (was the service started as another user before?)."
