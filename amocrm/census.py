@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, TypeVar
 
 from amocrm import conf, directory, duplicates
@@ -84,7 +85,7 @@ def take(client: Client, pipeline_id: int, report: Report = lambda what, so_far:
             census.contacts[contact.id] = contact
     for contact_id in sorted(wanted - census.contacts.keys()):
         # The list leaves some out: contacts of leads that nobody accepted yet, for example.
-        found = _patiently(lambda number=contact_id: client.contact(number))  # type: ignore[misc]
+        found = _patiently(partial(client.contact, contact_id))
         if found is not None:
             census.contacts[contact_id] = found
     return census
@@ -93,7 +94,7 @@ def take(client: Client, pipeline_id: int, report: Report = lambda what, so_far:
 def _take_missed(client: Client, census: Census, missed: set[int], pipeline_id: int) -> bool:
     """Ask for leads that the list left out, which shifts when one of its leads is deleted
     meanwhile; whether any of them is active."""
-    found = [_patiently(lambda number=lead_id: client.lead(number)) for lead_id in sorted(missed)]  # type: ignore[misc]
+    found = [_patiently(partial(client.lead, lead_id)) for lead_id in sorted(missed)]
     active = {lead.id: lead for lead in found if lead and lead.is_active(pipeline_id)}
     census.leads |= active
     return bool(active)
@@ -147,7 +148,7 @@ def refresh_known_duplicates(client: Client, census: Census, pipeline_id: int, a
     for person_id, lead_id in list(rows.values_list("person_id", "lead_id")):
         if lead_id in census.leads:
             continue
-        lead = _patiently(lambda number=lead_id: client.lead(number))  # type: ignore[misc]
+        lead = _patiently(partial(client.lead, lead_id))
         if lead is None or not lead.is_active(pipeline_id):
             duplicates.mark_closed(person_id, lead_id)
             closed += 1
@@ -158,7 +159,7 @@ def _walk(fetch: Callable[[int], Page[R]], report: Callable[[int], None]) -> Ite
     """Every row once, page by page, until a page is empty or brings nothing new."""
     seen: set[int] = set()
     for number in range(1, MOST_PAGES + 1):
-        page = _patiently(lambda number=number: fetch(number))  # type: ignore[misc]
+        page = _patiently(partial(fetch, number))
         new = [row for row in page.rows if row.id not in seen]
         if not new:
             return
