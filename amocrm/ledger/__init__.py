@@ -11,6 +11,7 @@ The life of a person's lead::
        └──────release─────┘                              reconcile found that there is none
 
 Whoever was overtaken disowns the lead it has made all the same: nobody adopts it any more.
+
 ``state`` reads, ``naming`` decides who is one person, ``claims`` moves along the arrows.
 """
 
