@@ -95,6 +95,8 @@ class Storm:
         if not only_crm:
             kinds += [one for one in PROCESS_FAULTS if stack.redis or not one.needs_redis]
         self._kinds = kinds
+        # A kind that never struck is to be seen in the table.
+        self.faults.update({kind.name: 0 for kind in kinds})
 
     def run(self) -> Outcome:
         """Send, strike, repair; then judge."""
@@ -153,8 +155,12 @@ class Storm:
         self._armed[rule_id] = _Armed(name, time.monotonic(), when_hit)
 
     def upcoming(self) -> Form | None:
-        """A form that is to be sent soon and that nobody has plans with."""
-        for form in self._queue[:FORMS_AHEAD]:
+        """A form that is to be sent soon and that nobody has plans with.
+
+        Those that wait for an earlier wave lie in front, and none of them makes a lead.
+        """
+        ready = (form for form in self._queue if self._may_be_sent(form))
+        for form in itertools.islice(ready, FORMS_AHEAD):
             if form.number not in self._spoken_for:
                 self._spoken_for.add(form.number)
                 return form
@@ -204,7 +210,7 @@ class Storm:
             if room <= 0 or len(kept) > 2 * self._backlog:
                 kept += self._queue[place:]
                 break
-            if form.wave and not self._earlier_waves_are_delivered(form):
+            if not self._may_be_sent(form):
                 kept.append(form)
                 continue
             self._sent[form.number] = form
@@ -212,7 +218,8 @@ class Storm:
             room -= 1
         self._queue = kept
 
-    def _earlier_waves_are_delivered(self, form: Form) -> bool:
+    def _may_be_sent(self, form: Form) -> bool:
+        """Whether every earlier wave of its person is delivered."""
         earlier = (other for other in self._by_person[form.person] if other.wave < form.wave)
         return all(self._landing.accepted.get(one.number, "") in self._delivered for one in earlier)
 
