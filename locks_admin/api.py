@@ -119,7 +119,9 @@ class HistoryView(LocksView):
         full = may_see_people(request.user)
         limit = timeline.read_limit(request.query_params.get("limit", ""))
         words = request.query_params.get("q", "")
-        return Response(answers.events(timeline.latest(limit, words=words, full=full), full=full))
+        held = {row.lock.holder_id for row in board.read()}
+        found = timeline.latest(limit, words=words, full=full, held=held)
+        return Response(answers.events(found, full=full))
 
 
 def _wanted(request: Request) -> list[BoardRow]:

@@ -6,6 +6,8 @@ its state.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +19,7 @@ from django.utils import timezone
 from amocrm import conf
 from amocrm.locks import clearing, inventory
 from amocrm.locks.clearing import Cleared, Result
+from amocrm.locks.holder import Holder
 from amocrm.locks.inventory import LockRow
 from leads.models import Submission
 
@@ -114,9 +117,26 @@ def count_cleared(outcome: Iterable[Cleared]) -> int:
 def _state(lock: LockRow, deliverers: dict[str, str], ttl_ms: int) -> State:
     if lock.holder is None:
         return State.UNKNOWN
-    if not deliverers.get(lock.holder.reference, "").startswith(lock.holder.worker):
+    is_delivering = deliverers.get(lock.holder.reference, "").startswith(lock.holder.worker)
+    if not is_delivering or _is_dead(lock.holder):
         return State.ORPHAN
     return State.OVERDUE if (lock.held_ms or 0) > ttl_ms else State.LIVE
+
+
+def _is_dead(holder: Holder) -> bool:
+    """Whether the holder's process is gone, as far as this machine can tell: the claim of one
+    that was killed outlives its lock."""
+    return holder.host == socket.gethostname() and not _exists(holder.pid)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # asks only
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
 
 
 def _deliverers() -> dict[str, str]:

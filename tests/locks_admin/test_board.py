@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
+from amocrm.locks.holder import Holder
 from leads.models import Submission
 from locks_admin import board
 from locks_admin.board import State
@@ -44,6 +49,21 @@ def test_a_lock_is_orphaned_once_its_holder_does_not_deliver_its_submission(
     assert states() == {"a": State.LIVE}
     Submission.objects.update(**change)
     assert states() == {"a": State.ORPHAN}
+
+
+def test_the_lock_of_a_process_that_was_killed_is_orphaned_though_its_claim_stands(
+    locks: Locks,
+) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    for name, pid in (("dead", killed.pid), ("alive", os.getpid())):
+        submission = Submission.objects.create(form="proftest", name="Test User")
+        holder = replace(Holder.here(str(submission.pk)), pid=pid)
+        submission.claim_token = f"{holder.worker}0123456789abcdef"
+        submission.claimed_until = timezone.now() + timedelta(seconds=90)
+        submission.save(update_fields=["claim_token", "claimed_until"])
+        locks.redis.set(f"lock:amocrm:lead:{name}@b.kz:7", holder.encode(), ex=55)
+    assert states() == {"dead": State.ORPHAN, "alive": State.LIVE}
 
 
 def test_waiting_counts_accepted_submissions_and_knows_since_when(locks: Locks) -> None:
