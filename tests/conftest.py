@@ -151,7 +151,10 @@ def sandbox_process() -> Iterator[RunningSandbox]:
 @pytest.fixture
 def sandbox(sandbox_process: RunningSandbox) -> RunningSandbox:
     """The sandbox amoCRM at ``AMOCRM_BASE_URL``, as new: ``.url``, ``.control``."""
+    from django.core.cache import cache
+
     sandbox_process.control.reset()
+    cache.clear()  # the shape of the account, as the last test left it
     return sandbox_process
 
 
