@@ -29,7 +29,7 @@ def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
     try:
         created = _send(work, body)
     except Rejected as error:
-        if contact and bodies.is_contact_unknown(error):
+        if contact and bodies.is_contact_unknown(error) and work.crm.contact(contact.id) is None:
             work.person = ledger.forget_contact(work.person, contact.id)
             raise ComeBack(f"contact {contact.id} was deleted meanwhile") from error
         rejected = bodies.dispensable(error, body)

@@ -122,7 +122,6 @@ class _Watched(HTTPConnection):
         if call is None:
             return super()._new_conn()
         sock = self._reach_any_address(call)
-        _deliver_within(call.left(), sock)
         call.watch(sock)
         return sock
 
@@ -155,10 +154,10 @@ class _Watched(HTTPConnection):
                 call.watch(self.sock)
         super().putrequest(*args, **kwargs)
 
-    @staticmethod
-    def _mark_connected() -> None:
+    def _mark_connected(self) -> None:
         if call := _current_call():
             call.is_connected = True
+            _deliver_within(call.left(), self.sock)  # anew: others had this connection before
 
 
 class _WatchedTLS(_Watched, HTTPSConnection):

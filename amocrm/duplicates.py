@@ -33,17 +33,22 @@ def active(person_id: int) -> list[int]:
 
 
 def mark_closed(person_id: int, lead_id: int) -> None:
-    """This lead is no duplicate any more: closed, gone, or the recorded one."""
-    DuplicateLead.objects.filter(person_id=person_id, lead_id=lead_id).update(
-        state=DuplicateLead.State.CLOSED
-    )
+    """This lead is no duplicate any more: closed, gone, or the recorded one. One that was
+    disowned stays so until it is settled."""
+    DuplicateLead.objects.filter(person_id=person_id, lead_id=lead_id).exclude(
+        state=DuplicateLead.State.CLOSING
+    ).update(state=DuplicateLead.State.CLOSED)
+
+
+def _mark_settled(person_id: int, lead_id: int, state: DuplicateLead.State) -> None:
+    DuplicateLead.objects.filter(person_id=person_id, lead_id=lead_id).update(state=state)
 
 
 def mark_active(
     person_id: int,
     leads: Iterable[int],
     *,
-    kept: int | None,
+    kept: int,
     origin: DuplicateLead.Origin = DuplicateLead.Origin.FOUND,
 ) -> None:
     """These leads are active beside ``kept``: log, count and show them."""
@@ -53,15 +58,15 @@ def mark_active(
             lead_id=lead_id,
             defaults={"origin": origin, "state": DuplicateLead.State.ACTIVE},
         )
-        if not is_new and row.state != DuplicateLead.State.ACTIVE:
-            row.state = DuplicateLead.State.ACTIVE
-            row.save(update_fields=["state"])
-            is_new = True
+        if not is_new:
+            # In the database, not by what was read: it may have been disowned since.
+            settled = (DuplicateLead.State.UNCHECKED, DuplicateLead.State.CLOSED)
+            changed = DuplicateLead.objects.filter(pk=row.pk, state__in=settled)
+            is_new = bool(changed.update(state=DuplicateLead.State.ACTIVE))
         if is_new:
             log.warning("👯 [DEDUP] Another ACTIVE lead: ID %s beside ID %s", lead_id, kept)
             count(Event.DUPLICATE_FOUND)
-    if kept is not None:
-        mark_closed(person_id, kept)
+    mark_closed(person_id, kept)
 
 
 def choose(work: Work, leads: list[Lead]) -> Lead:
@@ -97,7 +102,7 @@ def settle_disowned(work: Work, lead_id: int, crm: Client) -> bool:
             return False
         if _is_active(work, crm, lead_id):
             work.person = ledger.record(person, lead_id)
-    mark_closed(person.id, lead_id)
+    _mark_settled(person.id, lead_id, DuplicateLead.State.CLOSED)
     return work.person.lead_id == lead_id
 
 
@@ -118,11 +123,12 @@ def _close(work: Work, lead_id: int, crm: Client) -> None:
     except (LeadGone, Refused) as error:
         if not isinstance(error, LeadGone) and error.status != NOT_FOUND:
             log.error("🧯 [DEDUP] Our duplicate lead cannot be closed: ID %s: %s", lead_id, error)
-            mark_active(work.person.id, [lead_id], kept=other)
+            _mark_settled(work.person.id, lead_id, DuplicateLead.State.ACTIVE)
+            count(Event.DUPLICATE_FOUND)
             return
     else:
         _say_why(crm, lead_id, named)
-    mark_closed(work.person.id, lead_id)
+    _mark_settled(work.person.id, lead_id, DuplicateLead.State.CLOSED)
     log.warning("🧯 [DEDUP] Closed our duplicate lead: ID %s beside %s", lead_id, named)
     count(Event.DUPLICATE_CLOSED)
 

@@ -10,7 +10,8 @@ import logging
 from datetime import timedelta
 from enum import StrEnum
 
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import Error as DatabaseError
+from django.db import IntegrityError, transaction
 from django.db.models import F, Sum
 from django.utils import timezone
 

@@ -105,8 +105,13 @@ def _parts(work: Work, lead_id: int) -> dict[str, str]:
 def _other_leads(work: Work, lead_id: int) -> list[int]:
     """The person's active leads beside this one, the recorded one among them: an earlier try
     may go on from a lead that is not recorded any more."""
-    found = {*duplicates.active(work.person.id), work.person.lead_id}
-    return sorted(one for one in found if one and one != lead_id)
+    found = set(duplicates.active(work.person.id))
+    recorded = work.person.lead_id
+    if recorded and recorded != lead_id:
+        lead = work.crm.lead(recorded)
+        if lead and lead.is_active(work.shape().pipeline_id):
+            found.add(recorded)
+    return sorted(found - {lead_id})
 
 
 def note_text(request: LeadRequest, zone: ZoneInfo) -> str:

@@ -23,7 +23,9 @@ def main() -> int:
         return _run() if action == "run" else _install()
     except ConfigError as error:
         sys.exit(f"Configuration: {error}")
-    except (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+    except OSError as error:
+        if not isinstance(error.filename, str):
+            raise
         sys.exit(
             f"Configuration: {error.filename} cannot be written ({error.strerror}): give this user"
             " permission (was the service started as another user before?)."

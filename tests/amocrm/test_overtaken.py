@@ -14,8 +14,9 @@ from django.core.cache import cache
 from django.db import OperationalError
 from django.utils import timezone
 
-from amocrm import conf, events, ledger
+from amocrm import conf, duplicates, events, ledger
 from amocrm.client import Client
+from amocrm.entities import Lead
 from amocrm.errors import (
     AmoError,
     ClaimLost,
@@ -188,6 +189,29 @@ def test_who_looked_before_cannot_adopt_what_is_being_closed(sandbox: RunningSan
     ledger.disown(looked, 1)
     with pytest.raises(ClaimLost):
         ledger.adopt(looked, 1)
+
+
+def test_who_looked_before_does_not_settle_what_was_disowned_since(
+    sandbox: RunningSandbox,
+) -> None:
+    late = delivered(EMAIL, "").lead_id
+    Person.objects.update(lead_id=None)
+    ledger.claim(the_person(), "another")
+    real = duplicates.choose
+
+    def disowned_meanwhile(work: Work, leads: list[Lead]) -> Lead:
+        with mock.patch.object(duplicates, "choose", real):
+            ledger.disown(the_person(), late)
+        return real(work, leads)
+
+    choose = mock.patch.object(duplicates, "choose", disowned_meanwhile)
+    with without_locks(), choose, pytest.raises(ClaimLost):
+        upsert_lead(request_of(), Remembered())
+    ledger.record(the_person(), raced_lead(sandbox))
+    delivered()
+
+    assert len(active_leads(sandbox)) == 1
+    assert DuplicateLead.objects.get(lead_id=late).state == CLOSED
 
 
 # What a dead process left to close --------------------------------------------------------------
