@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -127,6 +128,26 @@ def redis_server() -> Iterator[RedisServer]:
     _redis.running_and_empty()
     yield _redis
     _redis.running_and_empty()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_but_loopback() -> Iterator[None]:
+    """Nobody outside is asked for a name: what that takes is not for us to say.
+
+    A client whose answers a test makes up opens a connection ahead nevertheless.
+    """
+    from config.values import is_loopback
+
+    real = socket.getaddrinfo
+
+    def of_this_machine(host: Any, *rest: Any, **more: Any) -> Any:
+        if is_loopback(host):
+            return real(host, *rest, **more)
+        raise socket.gaierror(socket.EAI_NONAME, f"{host!r} is no name of this machine")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", of_this_machine)
+        yield
 
 
 @pytest.fixture(autouse=True)
