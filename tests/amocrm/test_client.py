@@ -227,9 +227,10 @@ def test_a_429_holds_as_long_as_it_asks(
     before = timezone.now()
     with client_of() as client, pytest.raises(RateLimited):
         client.account()
+    after = timezone.now()
     held_until = AccountState.objects.get().held_until
     assert held_until is not None
-    assert (held_until - before).total_seconds() == pytest.approx(seconds, abs=3)
+    assert before <= held_until - timedelta(seconds=seconds) <= after
 
 
 def test_a_429_may_name_the_moment_until_which_to_wait(amocrm: responses.RequestsMock) -> None:
@@ -483,7 +484,7 @@ def test_a_trickling_answer_to_a_create_is_unknown(sandbox: RunningSandbox) -> N
         started = time.monotonic()
         with pytest.raises(OutcomeUnknown, match=r"within 0\.5 s"):
             client.create_lead(a_lead(), just_before=nothing)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def test_an_answer_that_comes_too_late_is_unknown(sandbox: RunningSandbox) -> None:

@@ -57,10 +57,10 @@ def trickle(text: bytes, every: float) -> Callable[[socket.socket], None]:
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_headers_that_trickle_are_cut_off(session: requests.Session, tls: bool) -> None:
-    with serving(trickle(answer(b"{}"), 0.1), tls=tls) as url:
+    with serving(trickle(answer(b"{}"), 0.3), tls=tls) as url:
         started = time.monotonic()
-        made, ended = call(session, url, 0.5)
-    assert time.monotonic() - started < 2
+        made, ended = call(session, url, 1)
+    assert time.monotonic() - started < 10
     assert ended == "ConnectionError"
     assert made.is_connected
     assert made.is_over
@@ -74,12 +74,12 @@ def test_a_body_that_trickles_is_cut_off(session: requests.Session, tls: bool) -
         connection.sendall(whole[:-100])
         for byte in whole[-100:]:
             connection.sendall(bytes([byte]))
-            time.sleep(0.1)
+            time.sleep(0.3)
 
     with serving(handler, tls=tls) as url:
         started = time.monotonic()
-        made, ended = call(session, url, 0.5)
-    assert time.monotonic() - started < 2
+        made, ended = call(session, url, 1)
+    assert time.monotonic() - started < 10
     assert ended in ("ConnectionError", "ChunkedEncodingError")
     assert made.is_over
 
@@ -101,15 +101,15 @@ def test_a_handshake_that_never_ends_is_cut_off_and_nothing_was_sent(
     session: requests.Session,
 ) -> None:
     def handler(connection: socket.socket) -> None:
-        for _ in range(40):
+        for _ in range(100):
             # One record that says it is long, a byte at a time.
             connection.sendall(b"\x16")
-            time.sleep(0.1)
+            time.sleep(0.3)
 
     with serving(handler) as url:
         started = time.monotonic()
-        made, ended = call(session, url.replace("http", "https"), 0.5)
-    assert time.monotonic() - started < 2
+        made, ended = call(session, url.replace("http", "https"), 1)
+    assert time.monotonic() - started < 10
     assert ended in ("SSLError", "ConnectionError")
     assert not made.is_connected
 
@@ -163,13 +163,13 @@ def test_the_time_of_one_call_does_not_cut_off_the_next_on_the_same_connection(
         connections.append(connection)
         while read_request(connection):
             if len(requests_seen) == 1:
-                time.sleep(0.6)  # the first call's time is over by then
+                time.sleep(1.3)  # the first call's time is over by then
             requests_seen.append(1)
             connection.sendall(answer(b"{}"))
 
     requests_seen: list[int] = []
     with serving(handler, tls=tls) as url:
-        first, first_ended = call(session, url, 0.4)
+        first, first_ended = call(session, url, 1)
         second, second_ended = call(session, url, 5)
     assert (first_ended, second_ended) == ("{}", "{}")
     assert len(connections) == 1
@@ -184,13 +184,13 @@ def test_a_kept_alive_connection_is_limited_too(session: requests.Session, tls: 
         read_request(connection)
         connection.sendall(answer(b"{}"))
         read_request(connection)
-        time.sleep(3)
+        time.sleep(30)
 
     with serving(handler, tls=tls) as url:
         call(session, url, 5)
         started = time.monotonic()
         made, ended = call(session, url, 0.4)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4  # the session itself waits 5 s
     assert ended == "ConnectionError"
     assert made.is_connected
     assert made.is_over
@@ -227,7 +227,7 @@ def test_addresses_that_do_not_answer_share_the_time(
             one.setblocking(False)
             one.connect_ex(full.getsockname())
             waiting.append(one)
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", full.getsockname())] * 4
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", full.getsockname())] * 8
         real = socket.getaddrinfo
         monkeypatch.setattr(
             socket,
@@ -240,7 +240,7 @@ def test_addresses_that_do_not_answer_share_the_time(
         for one in waiting:
             one.close()
     assert ended in ("ConnectTimeout", "ConnectionError")
-    assert took < 1.5
+    assert took < 5
     assert not made.is_connected
 
 

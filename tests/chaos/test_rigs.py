@@ -19,7 +19,7 @@ import time
 from datetime import UTC, datetime
 from tests.chaos.rigged import shift_clock
 shift_clock(-120)
-until = time.monotonic() + 0.1
+until = time.monotonic() + 1
 while time.monotonic() < until:
     pass
 from time_machine import escape_hatch
@@ -32,7 +32,7 @@ def test_a_slow_start_does_not_add_to_the_skew_of_a_clock() -> None:
         [sys.executable, "-c", SLOW_START], cwd=PROJECT, capture_output=True, text=True, check=True
     )
 
-    assert float(told.stdout) == pytest.approx(-120, abs=0.05)
+    assert float(told.stdout) == pytest.approx(-120, abs=0.5)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])

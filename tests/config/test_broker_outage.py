@@ -114,4 +114,4 @@ def test_a_bell_that_cannot_ring_says_so_at_once(
     begun = time.monotonic()
     with pytest.raises(OperationalError):
         ring(tmp_path / "mark")
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 4

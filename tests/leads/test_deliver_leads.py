@@ -125,7 +125,7 @@ def test_a_watching_process_ends_at_once_when_asked(
     began = time.monotonic()
     process.send_signal(how)
     out, _ = process.communicate(timeout=20)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert (process.returncode, out.splitlines()[-1]) == (0, "0 tries")
 
 

@@ -58,7 +58,7 @@ def test_a_frozen_redis_is_noticed_within_seconds(redis_server: RedisServer) -> 
     redis_server.pause()
     started = time.monotonic()
     assert not health.check().connected
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
 
 
 def test_with_redis_disabled_nobody_asks(settings: Settings, redis_server: RedisServer) -> None:
