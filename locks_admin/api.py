@@ -23,7 +23,7 @@ from amocrm.locks.connection import TROUBLE
 from locks_admin import answers, audit, board, glance, timeline
 from locks_admin.board import BoardRow
 from locks_admin.listing import BadFilter, Wanted, flag, ordered
-from locks_admin.people import may_see_people
+from locks_admin.people import may_see_people, shown_name
 
 ExceptionHandler = Callable[[Exception, dict[str, Any]], Response | None]
 
@@ -97,14 +97,17 @@ class LockView(LocksView):
 
     def delete(self, request: Request, key: str) -> Response:
         """Clear it: 404 if it is not there, 409 if its holder is not ``holder_id``."""
-        row = board.read_one(key)
-        expected = request.query_params.get("holder_id", row.lock.holder_id if row else "")
-        if row is not None and expected == row.lock.holder_id:
-            outcome = _clear(request, [row])
-            if outcome[Result.CLEARED]:
-                return Response(answers.cleared(1))
-            row = row if outcome[Result.CHANGED] else None
-        if row is None:
+        rows = _listed_as(request, key)
+        holder_id = request.query_params.get("holder_id")
+        meant = [row for row in rows if holder_id in (None, row.lock.holder_id)]
+        if len(meant) > 1:
+            return answers.refusal(
+                status.HTTP_409_CONFLICT, _("Several locks look like this one: add its holder_id.")
+            )
+        outcome = _clear(request, meant)
+        if outcome[Result.CLEARED]:
+            return Response(answers.cleared(1))
+        if not rows or outcome[Result.MISSING]:
             return answers.refusal(status.HTTP_404_NOT_FOUND, _("There is no such lock."))
         return answers.refusal(
             status.HTTP_409_CONFLICT, _("Somebody else holds this lock now: nothing was cleared.")
@@ -127,6 +130,14 @@ class HistoryView(LocksView):
 def _wanted(request: Request) -> list[BoardRow]:
     wanted = Wanted.read(request.query_params)
     return wanted.among(board.read(), full=may_see_people(request.user))
+
+
+def _listed_as(request: Request, key: str) -> list[BoardRow]:
+    """The lock that the list calls ``key``; of masked names there may be several."""
+    if may_see_people(request.user):
+        row = board.read_one(key)
+        return [] if row is None else [row]
+    return [row for row in board.read() if key in (row.name, shown_name(row.name, full=False))]
 
 
 def _clear(request: Request, rows: list[BoardRow]) -> dict[Result, list[str]]:

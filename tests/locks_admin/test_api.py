@@ -7,10 +7,11 @@ import json
 from datetime import timedelta
 from io import StringIO
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.admin.models import DELETION, LogEntry
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -295,6 +296,29 @@ def test_another_holder_is_a_409_and_keeps_its_lock(locks: Locks, operator: User
     assert (answer.status_code, answer.json()["success"]) == (409, False)
     assert locks.value(NAME) == now
     assert not LogEntry.objects.exists()
+
+
+def test_what_a_masked_list_shows_can_be_cleared(locks: Locks, viewer: User) -> None:
+    viewer.user_permissions.add(Permission.objects.get(codename="delete_lock"))
+    api = client(User.objects.get(pk=viewer.pk))
+    for who in ("anna@b.kz:77771112233", "anton@b.kz:77771112233", "olga@b.kz:77771112233"):
+        locks.put(who)
+    items = api.get(f"{LIST}?sort=person").json()["locks"]["items"]
+    (anna, anton, olga) = (item["key"] for item in items)
+    assert anna == anton == "amocrm:lead:an***@b.kz:7777***2233"
+    assert api.delete(f"{LIST}/{olga}").status_code == 200
+    several = api.delete(f"{LIST}/{anna}")
+    assert (several.status_code, len(locks.names())) == (409, 2)
+    assert "holder_id" in several.json()["error"]
+    one = {"holder_id": items[1]["holder_id"]}
+    assert api.delete(f"{LIST}/{anton}", query_params=one).status_code == 200
+    assert locks.names() == {"amocrm:lead:anna@b.kz:77771112233"}
+
+
+def test_a_key_of_any_characters_can_be_cleared(locks: Locks, operator: User) -> None:
+    name = locks.put("a/b\nc <script>:7")
+    assert client(operator).delete(f"{LIST}/{quote(name)}").status_code == 200
+    assert locks.names() == set()
 
 
 @pytest.mark.parametrize("key", ["amocrm:lead:nobody@b.kz:7", "celery", "lock:celery"])
