@@ -66,7 +66,6 @@ class LockAdmin(_LockAdmin):
         context = {
             **self._context(request, _("Locks")),
             **page.context(request.GET, _user(request)),
-            "params": request.GET,
             "refresh_seconds": REFRESH_SECONDS,
         }
         return TemplateResponse(request, "admin/locks_admin/lock/page.html", context)
@@ -78,7 +77,6 @@ class LockAdmin(_LockAdmin):
         context = {
             **self._context(request, ""),
             **page.context(request.GET, _user(request)),
-            "params": request.GET,
         }
         return TemplateResponse(request, "admin/locks_admin/lock/live.html", context)
 
@@ -161,7 +159,7 @@ def _report(request: HttpRequest, choice: Choice, results: dict[Result, int]) ->
     cleared = results.get(Result.CLEARED, 0)
     changed = choice.changed + results.get(Result.CHANGED, 0)
     gone = choice.gone + results.get(Result.MISSING, 0)
-    if results:
+    if cleared:
         text = ngettext("Cleared %(count)d lock.", "Cleared %(count)d locks.", cleared)
         messages.success(request, text % {"count": cleared})
     if changed:

@@ -26,6 +26,7 @@ from locks_admin.words import (
 )
 
 PER_PAGE = 50
+HISTORY_NAMES = ("who", "of")  # its filter in the address; the locks' is Wanted.NAMES
 CHART_AGE = 30  # seconds that a chart is shown before it is made anew
 
 
@@ -35,10 +36,7 @@ def context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any]:
     redis = glance.redis()
     deliveries = glance.deliveries()
     rows = _read(connected=redis.connected)
-    try:
-        wanted = Wanted.read(params)
-    except BadFilter:
-        wanted = Wanted()
+    wanted, bad_filter = _wanted(params)
     found = wanted.among(rows, full=full)
     sort = params.get("sort", "-held")
     pages = Paginator(ordered(found, sort), PER_PAGE)
@@ -51,11 +49,14 @@ def context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any]:
         "troubles": troubles.find(redis, deliveries, rows),
         "total": len(rows),
         "stale": sum(row.state in STALE for row in rows),
-        "states": _states(params, rows, wanted.state),
-        "columns": _columns(params, sort),
+        "states": _states(rows, wanted.state),
+        "columns": _columns(sort),
         "rows": shown(list(here), full=full),
-        "page_links": _page_links(params, here.number, pages),
-        "filtered": len(found) != len(rows),
+        "page": here,
+        "page_numbers": pages.get_elided_page_range(here.number, on_each_side=2, on_ends=1),
+        "found": len(found),
+        "bad_filter": bad_filter,
+        "filters": _filters(params),
         "history": _history(params, rows, full=full, connected=redis.connected),
         "who": params.get("who", ""),
         "of": params.get("of", ""),
@@ -70,15 +71,21 @@ def context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any]:
     }
 
 
-def link(params: QueryDict, **changes: str) -> str:
-    """The page's own address with some parameters changed, empty ones left out."""
-    changed = params.copy()
-    changed.pop("page", None)
-    for name, value in changes.items():
-        changed.pop(name, None)
-        if value:
-            changed[name] = value
-    return f"?{changed.urlencode()}"
+def _wanted(params: QueryDict) -> tuple[Wanted, str]:
+    """The filter, and what is wrong with it: every lock is shown then."""
+    try:
+        return Wanted.read(params), ""
+    except BadFilter as error:
+        return Wanted(), str(error)
+
+
+def _filters(params: QueryDict) -> dict[str, dict[str, Any]]:
+    """What each of the two search forms keeps of the address: what belongs to the other."""
+    given = {name: value for name, value in params.items() if value}
+    return {
+        "locks": {name: given[name] for name in given.keys() - {"q", "page"}},
+        "history": {name: given[name] for name in given.keys() - {*HISTORY_NAMES, "page"}},
+    }
 
 
 def _read(*, connected: bool) -> list[BoardRow]:
@@ -124,50 +131,27 @@ def _counters() -> list[tuple[Any, int]]:
     return [(COUNTER_NAMES.get(name, name), count) for name, count in totals.items() if count]
 
 
-def _states(params: QueryDict, rows: list[BoardRow], chosen: State | None) -> list[dict[str, Any]]:
+def _states(rows: list[BoardRow], chosen: State | None) -> list[dict[str, Any]]:
     counts = Counter(row.state for row in rows)
-    everything = {
-        "name": _("all"),
-        "count": len(rows),
-        "url": link(params, state=""),
-        "chosen": chosen is None,
-    }
+    everything = {"state": None, "name": _("all"), "count": len(rows), "chosen": chosen is None}
     each = [
         {
+            "state": state,
             "name": STATE_NAMES[state],
             "count": counts[state],
-            "url": link(params, state=state),
             "chosen": chosen is state,
-            "state": state,
         }
         for state in State
     ]
     return [everything, *each]
 
 
-def _columns(params: QueryDict, sort: str) -> list[dict[str, Any]]:
+def _columns(sort: str) -> list[dict[str, Any]]:
     return [
         {
-            "name": name,
             "title": title,
             "order": {name: "ascending", f"-{name}": "descending"}.get(sort, "none"),
-            "url": link(params, sort=name if sort == f"-{name}" else f"-{name}"),
+            "next_sort": name if sort == f"-{name}" else f"-{name}",
         }
         for name, title in COLUMNS
     ]
-
-
-def _page_links(params: QueryDict, current: int, pages: Paginator[Any]) -> list[dict[str, Any]]:
-    if pages.num_pages < 2:
-        return []
-    links: list[dict[str, Any]] = []
-    for number in pages.get_elided_page_range(current, on_each_side=2, on_ends=1):
-        is_number = isinstance(number, int)
-        links.append(
-            {
-                "text": number,
-                "url": link(params, page=str(number)) if is_number else "",
-                "current": number == current,
-            }
-        )
-    return links

@@ -12,6 +12,7 @@ from locks_admin import glance
 from locks_admin.board import BoardRow, State
 from locks_admin.durations import in_words
 from locks_admin.glance import Deliveries
+from locks_admin.words import PAUSE_HELP
 
 LATE_SECONDS = 60
 
@@ -96,8 +97,13 @@ def _crm(deliveries: Deliveries) -> Iterable[Trouble]:
         yield Trouble(
             "paused",
             _("amoCRM is paused"),
-            _("Nothing is sent to amoCRM, for everybody's sake: %(reason)s")
-            % {"reason": deliveries.paused.reason},
+            " ".join(
+                (
+                    _("Nothing is sent to amoCRM, for everybody's sake: %(reason)s.")
+                    % {"reason": deliveries.paused.reason.rstrip(".")},
+                    str(PAUSE_HELP.get(deliveries.paused.kind, "")),
+                )
+            ).strip(),
             ("python manage.py amocrm_check",),
             grave=True,
         )

@@ -43,6 +43,15 @@ COUNTER_NAMES = {
     "account_paused": _("amoCRM paused"),
     "rate_limited": _("slowed down by amoCRM"),
 }
+# By the kind of the pause, as amocrm.answers and amocrm.pause name it.
+PAUSE_HELP = {
+    "token": _("Put a new token into AMOCRM_ACCESS_TOKEN and start the service anew."),
+    "unpaid": _("The owner of the account has to pay for it; deliveries then go on by themselves."),
+    "scope": _("Give the integration's user the right that is missing; deliveries then go on."),
+    "stage": _("Correct the setting that names the stage and start the service anew."),
+    "blocked": _("Wait, and ask amoCRM's support if it lasts: the block is lifted on their side."),
+    "rate": _("Nothing to do: it goes on by itself. Other integrations may use up the limit."),
+}
 COLUMNS = (
     ("person", _("Person")),
     ("state", _("State")),

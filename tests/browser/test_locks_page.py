@@ -179,6 +179,44 @@ def test_a_refresh_keeps_selection_focus_typing_and_scroll(
     assert abs(after["y"] - top["y"]) < 120
 
 
+def test_a_selection_outlives_a_moment_without_redis(
+    visit: Visit, locks: Locks, operator: User, redis_server: RedisServer
+) -> None:
+    locks.put("a@b.kz:7")
+    locks.put("c@b.kz:7")
+    page = visit(operator)
+    row(page, "c@b.kz").get_by_role("checkbox").check()
+    redis_server.pause()
+    expect(page.get_by_role("heading", name="Redis not connected")).to_be_visible()
+    expect(page.get_by_role("checkbox")).to_have_count(0)
+    redis_server.resume()
+    expect(row(page, "c@b.kz").get_by_role("checkbox")).to_be_checked()
+    expect(row(page, "a@b.kz").get_by_role("checkbox")).not_to_be_checked()
+    expect(page.get_by_role("button", name="Clear selected")).to_contain_text("(1)")
+
+
+def test_searching_locks_and_history_leaves_the_other_search_alone(
+    visit: Visit, locks: Locks, operator: User
+) -> None:
+    for who in ("anna@b.kz:7", "olga@b.kz:7"):
+        history.record(history.Kind.BUSY, locks.put(who), waited_ms=2000)
+    page = visit(operator, query="?sort=left&state=live")
+    events = page.locator(".lk-events")
+    page.get_by_label("Person").fill("anna")
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_label("Search locks").fill("olga")
+    page.get_by_role("button", name="Search").click()
+    expect(row(page, "anna")).to_have_count(0)
+    expect(events).to_contain_text("anna@b.kz")
+    expect(events).not_to_contain_text("olga@b.kz")
+    page.get_by_role("link", name="Everybody").click()
+    expect(events).to_contain_text("olga@b.kz")
+    expect(row(page, "anna")).to_have_count(0)
+    page.get_by_role("link", name="Forget the filter").click()
+    expect(row(page, "anna")).to_be_visible()
+    assert page.url.endswith("?sort=left")
+
+
 def test_several_selected_locks_are_cleared_and_the_others_stay(
     visit: Visit, locks: Locks, operator: User
 ) -> None:
@@ -282,6 +320,10 @@ def test_on_a_narrow_phone_nothing_is_cut_off_and_buttons_can_be_hit(
     assert box is not None
     assert box["height"] >= 44
     assert box["x"] + box["width"] <= 360
+    page.get_by_text("Select all on this page").tap()
+    expect(page.get_by_role("button", name="Clear selected")).to_contain_text("(1)")
+    page.locator(".lk-locks").get_by_role("link", name="Time left").tap()
+    expect(page).to_have_url(re.compile("sort=-left"))
     button.tap()
     expect(page.get_by_role("alert")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

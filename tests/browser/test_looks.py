@@ -130,15 +130,17 @@ def test_the_confirmation(
     keep(page, f"confirm-{language}-{scheme}", tmp_path)
 
 
-@pytest.mark.parametrize("width", [WIDE, 1024, PHONE])
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("width", [WIDE, 1150, 1024, 800, PHONE])
 def test_long_names_and_reasons_do_not_widen_the_page(
-    visit: Visit, locks: Locks, operator: User, width: int
+    visit: Visit, locks: Locks, operator: User, width: int, language: str
 ) -> None:
+    fill(locks, 3)
     longest = f"{'a' * 64}@{'.'.join(['d' * 60] * 3)}.kz:77771112233"
     locks.put(longest, state="orphan")
     name = f"amocrm:lead:{longest}"
     history.record_cleared([(name, "h" * 300, 1000)], by="u" * 150, why="z" * 200)
-    page = visit(operator, width=width)
+    page = visit(operator, width=width, language=language)
     expect(page.locator(".lk-what", has_text="zzz")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.locator("button[name=scope][value=all]").click()

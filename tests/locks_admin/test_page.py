@@ -11,9 +11,10 @@ from django.utils import timezone
 from pytest_django.asserts import assertRedirects
 from pytest_django.fixtures import Settings
 
-from amocrm import pause
+from amocrm import answers, pause
 from amocrm.locks import history
 from amocrm.models import AccountState
+from locks_admin import words
 from locks_admin.people import handle
 from tests.locks_admin.conftest import PAGE, Locks
 from tests.servers import RedisServer
@@ -199,6 +200,17 @@ def test_a_scope_clears_what_it_says(
     assert locks.names() == {name for state, name in names.items() if state not in goes}
 
 
+def test_nothing_is_reported_as_cleared_when_all_changed_hands(
+    locks: Locks, operator: User
+) -> None:
+    shown = pick(locks, locks.put())
+    locks.put()
+    answer = browser(operator).post(CLEAR, confirmed(shown), follow=True)
+    text = answer.content.decode()
+    assert "1 lock changed hands meanwhile and was left." in text
+    assert "Cleared" not in text
+
+
 def test_choosing_nothing_clears_nothing(locks: Locks, operator: User) -> None:
     locks.put()
     for form in ({}, {"scope": "selected"}, {"scope": "stale"}, {"scope": "nonsense"}):
@@ -250,6 +262,11 @@ def test_a_pause_is_shown_with_its_reason_and_can_be_ended(
     assert pause.is_paused() is None
 
 
+def test_every_kind_of_pause_comes_with_advice() -> None:
+    kinds = {row.kind for row in answers.TABLE if row.meaning is answers.Meaning.PAUSE}
+    assert set(words.PAUSE_HELP) == {*kinds, "rate"}
+
+
 def test_the_page_is_divided_and_sorted(locks: Locks, operator: User) -> None:
     for at in range(120):
         locks.put(f"p{at:03}@b.kz:7", state="unknown")
@@ -259,6 +276,22 @@ def test_the_page_is_divided_and_sorted(locks: Locks, operator: User) -> None:
     assert ("p000@" in first, "p119@" in first) == (True, False)
     assert ("p000@" in last, "p119@" in last) == (False, True)
     assert client.get(PAGE, {"page": "x", "sort": "y", "state": "z"}).status_code == 200
+
+
+def test_a_filter_in_the_address_that_makes_no_sense_is_named(locks: Locks, operator: User) -> None:
+    locks.put()
+    text = browser(operator).get(PAGE, {"state": "dead"}).content.decode()
+    assert "There is no state “dead”. Every lock is shown." in text
+    assert "test@onai.academy" in text
+
+
+def test_a_filter_says_how_many_it_shows(locks: Locks, operator: User) -> None:
+    locks.put("orphan@b.kz:7", state="orphan")
+    locks.put("live@b.kz:7")
+    client = browser(operator)
+    assert "locks are shown" not in client.get(PAGE).content.decode()
+    for query in ({"stale": "true"}, {"q": "orphan@"}, {"state": "orphan"}):
+        assert "1 of 2 locks are shown." in client.get(PAGE, query).content.decode()
 
 
 def test_the_history_can_be_narrowed_to_one_person(operator: User, locks: Locks) -> None:

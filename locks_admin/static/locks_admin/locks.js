@@ -80,12 +80,25 @@
       focused.focus({ preventScroll: true });
     }
     asOf = coming.dataset.now;
+    tickAgain();
     countSelected();
   }
 
   // --- the selection ---------------------------------------------------------------------------
 
   const ticks = () => [...live.querySelectorAll('input[name="lock"]')];
+  let chosen = new Set();
+
+  function remember() {
+    chosen = new Set(ticks().flatMap((tick) => (tick.checked ? [tick.value] : [])));
+  }
+
+  // A table that was away for a moment, as without Redis, comes back as it was left.
+  function tickAgain() {
+    if (!document.getElementById("lk-all")) return;
+    for (const tick of ticks()) tick.checked ||= chosen.has(tick.value);
+    remember();
+  }
 
   function countSelected() {
     const button = document.getElementById("lk-clear-selected");
@@ -104,6 +117,7 @@
     if (event.target.id === "lk-all") {
       for (const tick of ticks()) tick.checked = event.target.checked;
     }
+    remember();
     countSelected();
   });
 
