@@ -60,9 +60,9 @@ def mark_active(
         )
         if not is_new:
             # In the database, not by what was read: it may have been disowned since.
-            settled = (DuplicateLead.State.UNCHECKED, DuplicateLead.State.CLOSED)
-            changed = DuplicateLead.objects.filter(pk=row.pk, state__in=settled)
-            is_new = bool(changed.update(state=DuplicateLead.State.ACTIVE))
+            not_shown = (DuplicateLead.State.UNCHECKED, DuplicateLead.State.CLOSED)
+            shown = DuplicateLead.objects.filter(pk=row.pk, state__in=not_shown)
+            is_new = bool(shown.update(state=DuplicateLead.State.ACTIVE))
         if is_new:
             log.warning("👯 [DEDUP] Another ACTIVE lead: ID %s beside ID %s", lead_id, kept)
             count(Event.DUPLICATE_FOUND)

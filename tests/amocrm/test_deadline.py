@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -251,14 +252,14 @@ def test_threads_have_a_limit_each(session: requests.Session) -> None:
     def handler(connection: socket.socket) -> None:
         while (received := read_request(connection)) != b"":
             if b"/slow" in received:
-                time.sleep(2)
+                time.sleep(10)
             connection.sendall(answer(b"{}"))
 
     def run(number: int, url: str) -> None:
         with requests.Session() as own:
             own.mount("http://", DeadlineAdapter())
             for _ in range(20):
-                _, ended[number] = call(own, f"{url}/{'slow' if number == 0 else 'quick'}", 0.5)
+                _, ended[number] = call(own, f"{url}/{'slow' if number == 0 else 'quick'}", 1.5)
                 if ended[number] != "{}":
                     return
 
@@ -361,6 +362,35 @@ def test_what_was_not_delivered_when_the_call_ended_is_withdrawn(
         assert done.wait(30)
 
     assert received[-1] == "reset"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux withdraws")
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_kernel_waits_as_long_as_the_call_that_has_the_connection_now(
+    session: requests.Session, monkeypatch: pytest.MonkeyPatch, tls: bool
+) -> None:
+    told: list[int] = []
+    real = socket.socket.setsockopt
+
+    def setsockopt(self: socket.socket, level: int, option: int, *value: Any) -> None:
+        if option == socket.TCP_USER_TIMEOUT:
+            told.append(*value)
+        real(self, level, option, *value)
+
+    monkeypatch.setattr(socket.socket, "setsockopt", setsockopt)
+
+    def handler(connection: socket.socket) -> None:
+        while read_request(connection):
+            connection.sendall(answer(b"{}"))
+
+    with serving(handler, tls=tls) as url:
+        open_ahead(session, url)  # for five seconds
+        assert call(session, url, 60)[1] == "{}"
+        assert call(session, url, 20)[1] == "{}"
+    ahead, first, second = told[0], *told[-2:]
+    assert ahead <= 5_000
+    assert 20_000 < first <= 60_000
+    assert 5_000 < second <= 20_000
 
 
 def _is_kept(url: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -296,7 +296,7 @@ def test_another_trouble_found_by_a_probe_is_shown(
 # --- at the same time, on both databases -------------------------------------------------------
 
 
-def at_once(count: int, run: object) -> list[object]:
+def at_once(count: int, run: Callable[[], object]) -> list[object]:
     """Run something in several threads as close to each other as possible."""
     barrier = threading.Barrier(count)
     ended: list[object] = []
@@ -304,7 +304,7 @@ def at_once(count: int, run: object) -> list[object]:
     def thread() -> None:
         barrier.wait()
         try:
-            ended.append(run())  # type: ignore[operator]
+            ended.append(run())
         except Exception as error:
             ended.append(error)
         finally:

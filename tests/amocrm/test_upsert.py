@@ -12,7 +12,7 @@ from django.utils import timezone
 from amocrm import ledger
 from amocrm.client import Client
 from amocrm.entities import Contact
-from amocrm.errors import ComeBack, NobodyToIdentify, OutcomeUnknown, StillSettling
+from amocrm.errors import ComeBack, NobodyToIdentify, OutcomeUnknown, Rejected, StillSettling
 from amocrm.events import totals
 from amocrm.identity import identities
 from amocrm.models import DuplicateLead, Identity, Person
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_database
 
 OTHER_PHONE = "+77012223344"
 OTHER_EMAIL = "anna@mail.example"
-FIRST_STAGE, PROFTEST, KASPI = 32392159, 32392165, 32392171
+FIRST_STAGE, PROFTEST, KASPI, WON = 32392159, 32392165, 32392171, 142
 
 
 def delivered(email: str = EMAIL, phone: str = PHONE, **changes: Any) -> Any:
@@ -378,6 +378,24 @@ def test_a_contact_deleted_just_before_its_lead_is_made_is_forgotten(
     assert len(active_leads(sandbox)) == 1
 
 
+def test_a_contact_that_is_there_and_refused_all_the_same_fails_the_try(
+    sandbox: RunningSandbox,
+) -> None:
+    """Were it forgotten, it would be found and refused again, for ever."""
+    sandbox.control.seed(contacts=[{"name": "Анна", "emails": [EMAIL], "phones": [PHONE]}])
+    refused = {"path": "0._embedded.contacts.0.id", "code": "NotSupportedChoice"}
+    sandbox.control.fault(
+        "answer",
+        method="POST",
+        path="/api/v4/leads/complex",
+        status=400,
+        body={"validation-errors": [{"request_id": "0", "errors": [refused]}]},
+    )
+    with pytest.raises(Rejected, match="NotSupportedChoice"):
+        upsert_lead(request_of(), Remembered())
+    assert Person.objects.get().creating_since is None
+
+
 def test_a_stranger_on_the_lead_is_left_alone(sandbox: RunningSandbox) -> None:
     """A manager has made somebody else the main contact of their lead."""
     boris, anna = sandbox.control.seed(
@@ -457,6 +475,26 @@ def test_the_note_on_a_lead_names_the_other_one(sandbox: RunningSandbox) -> None
     assert about_others["entity_id"] == progress.lead_id != other.lead_id
     assert f"/leads/detail/{other.lead_id}" in about_others["text"]
     assert f"/leads/detail/{progress.lead_id}" not in about_others["text"]
+
+
+def test_the_note_names_no_lead_that_was_closed_meanwhile(sandbox: RunningSandbox) -> None:
+    """The recorded lead is another one by now; a manager has won it and opened the first."""
+    request, progress = request_of(), Remembered()
+    sandbox.control.fault("answer", method="POST", path=r"/api/v4/leads/\d+/notes", status=502)
+    with pytest.raises(OutcomeUnknown):
+        upsert_lead(request, progress)
+    sandbox.control.act("move_lead", lead_id=progress.lead_id, status_id=WON)
+    recorded = delivered()
+    assert recorded.lead_id != progress.lead_id
+    sandbox.control.act("move_lead", lead_id=recorded.lead_id, status_id=WON)
+    sandbox.control.act("move_lead", lead_id=progress.lead_id, status_id=PROFTEST)
+
+    with time_machine.travel(timezone.now() + timedelta(seconds=301)):
+        upsert_lead(request, progress)
+
+    texts = [n["text"] for n in sandbox.control.state()["notes"] if request.reference in n["text"]]
+    assert texts
+    assert f"/leads/detail/{recorded.lead_id}" not in "".join(texts)
 
 
 # Lost answers ----------------------------------------------------------------------------------

@@ -3,15 +3,19 @@ from nothing, in the foreground, and nothing afterwards."""
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import signal
 import socket
 import time
 import urllib.request
+from unittest import mock
 
 import pytest
 
+from config.launcher.__main__ import main
 from tests.project_copy import Copy
 
 
@@ -94,6 +98,22 @@ def test_what_cannot_be_written_is_a_sentence(copy: Copy, blocked: str) -> None:
     assert "Traceback" not in copy.output
 
 
+def test_a_file_system_without_writing_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_only = OSError(errno.EROFS, os.strerror(errno.EROFS), "var/run.log")
+    monkeypatch.setattr("config.launcher.env_file.ensure", mock.Mock(side_effect=read_only))
+    monkeypatch.setattr("sys.argv", ["launcher", "run"])
+    with pytest.raises(SystemExit, match=r"^Configuration: var/run\.log cannot be written \(Read-"):
+        main()
+
+
+def test_an_error_that_names_no_file_says_all_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = ConnectionResetError(errno.ECONNRESET, "reset by peer")
+    monkeypatch.setattr("config.launcher.env_file.ensure", mock.Mock(side_effect=broken))
+    monkeypatch.setattr("sys.argv", ["launcher", "run"])
+    with pytest.raises(ConnectionResetError):
+        main()
+
+
 def test_two_servers_at_one_port_are_a_sentence(copy: Copy) -> None:
     crm = f"http://127.0.0.1:{copy.env['REDIS_URL'].split(':')[2].split('/')[0]}"
     for changes in ({"PORT": crm.rpartition(":")[2]}, {"AMOCRM_BASE_URL": crm}):
@@ -107,7 +127,7 @@ def test_two_servers_at_one_port_are_a_sentence(copy: Copy) -> None:
 def test_the_sandbox_listens_where_the_service_asks(copy: Copy) -> None:
     url = copy.env["AMOCRM_BASE_URL"].replace("127.0.0.1", "[::1]")
     popen = copy.start_and_wait(AMOCRM_BASE_URL=url)
-    assert urllib.request.urlopen(url, timeout=5).status == 200  # noqa: S310
+    assert urllib.request.urlopen(url, timeout=5).status == 200  # noqa: S310 - the url is ours
     popen.send_signal(signal.SIGTERM)
     assert popen.wait(30) == 0
 

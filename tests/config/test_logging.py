@@ -6,6 +6,8 @@ import json
 import logging
 import logging.config
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -115,6 +117,17 @@ def test_a_traceback_has_lines_of_its_own_that_cannot_pass_for_events() -> None:
 )
 def test_people_are_masked(text: str, masked: str) -> None:
     assert mask(text) == masked
+
+
+MASK_WHAT_IS_SENT = "import sys; from config.privacy import mask; mask(sys.stdin.read())"
+
+
+@pytest.mark.parametrize("piece", ["%", "%4", "%41", "a", "7", "7 ", "@", "a@", "+7(", "2026-"])
+def test_masking_takes_no_longer_than_the_text_is_long(piece: str) -> None:
+    text = piece * (400_000 // len(piece))
+    subprocess.run(
+        [sys.executable, "-c", MASK_WHAT_IS_SENT], input=text.encode(), timeout=60, check=True
+    )
 
 
 @pytest.mark.parametrize(
