@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+import regex
 
 _LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\u0085\v\f]")
 # Control characters, invisible marks that turn the direction of text, halves of characters.
@@ -13,8 +14,7 @@ _UNREADABLE = re.compile(
 _UNUSUAL = re.compile(
     "[^\\n\\t\x20-\x7e\u00a0-\u04ff\u2010-\u2027\u2030-\u203a\u20a0-\u20bf\u2116]"
 )
-_JOINER = "\u200d"
-_VARIANTS = re.compile("[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
+_CHARACTER = regex.compile(r"\X")
 
 
 def readable(text: str) -> str:
@@ -31,7 +31,7 @@ def split(text: str, longest: int) -> list[str]:
     """``text`` in parts of at most ``longest`` characters, which joined are the text again.
 
     At line ends where there are any, else between words, else between characters as people
-    see them (an accent or the pieces of an emoji stay together).
+    see them (Unicode Standard Annex 29: an accent, a flag, the pieces of an emoji stay together).
     """
     parts, rest = [], text
     while len(rest) > longest:
@@ -46,11 +46,6 @@ def _place_to_cut(text: str, longest: int) -> int:
     for sign in "\n ":
         if (found := text.rfind(sign, earliest, longest)) >= 0:
             return found + 1
-    cut = longest
-    while cut > earliest and _belongs_together(text[cut - 1], text[cut]):
-        cut -= 1
-    return cut
-
-
-def _belongs_together(before: str, after: str) -> bool:
-    return before == _JOINER or bool(unicodedata.combining(after) or _VARIANTS.match(after))
+    ends = (character.end() for character in _CHARACTER.finditer(text[: longest + 1]))
+    cut = max((end for end in ends if end <= longest), default=0)
+    return cut if cut > earliest else longest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -90,12 +89,25 @@ def test_splitting_is_at_line_ends_then_between_words() -> None:
 
 
 def test_what_people_see_as_one_character_stays_together() -> None:
-    for cluster in ("e\u0301", "👨\u200d👩\u200d👧", "👍\U0001f3fd", "❤\ufe0f"):
+    for cluster in (
+        "e\u0301",
+        "👨\u200d👩\u200d👧",
+        "👍\U0001f3fd",
+        "❤\ufe0f",
+        "🇰🇿",
+        "1\ufe0f\u20e3",
+    ):
         for before in range(5, 12):
-            for part in split("x" * before + cluster + "y" * 10, 10):
-                assert not unicodedata.combining(part[0])
-                assert part[0] not in "\u200d\ufe0f\U0001f3fd"
-                assert part[-1] != "\u200d"
+            parts = split("x" * before + cluster + "y" * 10, 10)
+            assert [cluster in part for part in parts].count(True) == 1, parts
+
+
+def test_flags_beside_flags_are_not_taken_for_others() -> None:
+    assert split("🇰🇿" * 9, 7) == ["🇰🇿" * 3] * 3
+
+
+def test_what_looks_like_one_endless_character_is_split_all_the_same() -> None:
+    assert split("x" + "\u0301" * 24, 10) == ["x" + "\u0301" * 9, "\u0301" * 10, "\u0301" * 5]
 
 
 # --- exactly once ------------------------------------------------------------------------------
