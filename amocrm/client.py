@@ -1,23 +1,19 @@
-"""The client of amoCRM API v4: one method sends, one table says what an answer means.
+"""The client of amoCRM API v4: what this service asks of an account, call by call.
 
-It never repeats a request: whether a call may be made again is for the caller to know. The
-token source, the limiter, the session and the checkpoint are injected.
+Each method says what it asks and reads the answer; how a call is sent is the matter of
+:mod:`amocrm.sender`, what an answer means that of :mod:`amocrm.answers`.
 """
 
 from __future__ import annotations
 
-import copy
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any, TypeVar
 
 import requests
-from django.utils import timezone
 
-from amocrm import answers, conf, limiter, pause
-from amocrm.answers import Answer, Meaning
+from amocrm import conf, limiter
+from amocrm.answers import Answer
 from amocrm.deadline import DeadlineAdapter
 from amocrm.entities import (
     Contact,
@@ -32,29 +28,16 @@ from amocrm.entities import (
 from amocrm.errors import (
     AccountPaused,
     AmoError,
-    ComeBack,
     OutcomeUnknown,
     Refused,
     RetryLater,
 )
 from amocrm.exchange import Exchange
 from amocrm.paging import PAGE_SIZE, Page
-from amocrm.story import logger
-from amocrm.tokens import LongLivedToken, TokenSource
+from amocrm.sender import Hook, Sender, nothing
+from amocrm.tokens import LongLivedToken
 
-log = logger(__name__)
-
-# How often a checkpoint is repeated because it outlasted the place under the limit.
-CHECKPOINTS = 3
-LATE_PATIENCE = 2.0  # seconds to wait for a place after the last of them
-LONGEST_STALL = 5.0  # seconds between the claim and the sending: who stalls longer gives up
-
-Hook = Callable[[], None]
 T = TypeVar("T")
-
-
-def _nothing() -> None:
-    return None
 
 
 def _as_it_is(body: Any) -> Any:
@@ -65,39 +48,16 @@ class Client:
     """What this service asks of an account. Every method raises what :mod:`amocrm.errors`
     lists; lists come page by page (:mod:`amocrm.paging`)."""
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        account: str,
-        tokens: TokenSource,
-        session: requests.Session,
-        calls: limiter.Limiter,
-        timeout: float,
-        patience: float,
-    ) -> None:
-        """``timeout``: seconds for one call, connecting included. ``patience``: seconds to
-        wait for a place under the limit."""
-        self._exchange = Exchange(
-            base_url=base_url, tokens=tokens, session=session, timeout=timeout
-        )
-        self._account = account
-        self._calls = calls
-        self._patience = patience
-        self._checkpoint: Hook = _nothing
-        self._heeds_pause = True
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
 
     def guarded_by(self, checkpoint: Hook) -> Client:
         """The same client, calling ``checkpoint`` before every request, reads included."""
-        guarded = copy.copy(self)
-        guarded._checkpoint = checkpoint
-        return guarded
+        return Client(self._sender.guarded_by(checkpoint))
 
     def probing(self) -> Client:
         """The same client, speaking to the account although it is paused."""
-        prober = copy.copy(self)
-        prober._heeds_pause = False
-        return prober
+        return Client(self._sender.probing())
 
     # Account: amocrm.ru/developers, "Параметры аккаунта", "Воронки", "Поля" ---------------
 
@@ -174,10 +134,10 @@ class Client:
         rows = [{"note_type": "common", "params": {"text": text}} for text in texts]
         self._write("POST", f"leads/{lead_id}/notes", rows, just_before=just_before)
 
-    # Sending --------------------------------------------------------------------------------
+    # What comes back -----------------------------------------------------------------------
 
     def _read(self, path: str, params: Mapping[str, Any] | None, parse: Callable[[Json], T]) -> T:
-        answer = self._send("GET", path, params=params)
+        answer = self._sender.send("GET", path, params=params)
         body = {} if answer.status == 204 else answer.body
         if not isinstance(body, Mapping):
             raise _unreadable(answer, RetryLater)
@@ -209,78 +169,12 @@ class Client:
 
         return self._read(path, params, page)
 
-    def _write(self, method: str, path: str, body: Any, *, just_before: Hook = _nothing) -> Answer:
+    def _write(self, method: str, path: str, body: Any, *, just_before: Hook = nothing) -> Answer:
         """A success without amoCRM's JSON is somebody else's (a portal, a maintenance page)."""
-        answer = self._send(method, path, body=body, just_before=just_before)
+        answer = self._sender.send(method, path, body=body, just_before=just_before)
         if not answer.is_json and not (method == "PATCH" and answer.status == 204):
             raise _unreadable(answer, OutcomeUnknown)
         return answer
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        body: Any = None,
-        just_before: Hook = _nothing,
-    ) -> Answer:
-        place = self._take_place()
-        started, sent_at = time.monotonic(), timezone.now()
-        just_before()
-        if not place.is_fresh:
-            # Too long ago to be counted as sent then. Nothing waits after a claim.
-            self._calls.wait(LATE_PATIENCE if just_before is _nothing else 0)
-        if time.monotonic() - started > LONGEST_STALL:
-            raise ComeBack("this process stalled before it could send")
-        started = time.monotonic()
-        answer = self._exchange(method, path, params, body)
-        log.debug(
-            "amoCRM %s %s: %s in %d ms, request %s",
-            method,
-            path,
-            answer.status,
-            (time.monotonic() - started) * 1000,
-            answer.request_id,
-        )
-        row = answers.meaning_of(answer)
-        if row is None:
-            return answer
-        error = answers.error_of(row, answer, is_write=method != "GET")
-        reason = f"{error}{_stage_sent(body)}" if row.kind == "stage" else str(error)
-        self._tell_everybody(row, answer, reason, sent_at)
-        raise error
-
-    def _take_place(self) -> limiter.Place:
-        """Wait for a place under the limit, then pass the checkpoint while it is good.
-
-        A place is good for a moment only. Were it used after a checkpoint that took long (a
-        busy database) or before a TLS handshake, requests would arrive closer together than the
-        limit allows.
-        """
-        for _ in range(CHECKPOINTS):
-            self._check_pause()
-            self._exchange.warm_up()
-            place = self._calls.wait(self._patience)
-            self._check_pause()  # others may have been told to stop while we waited
-            self._checkpoint()
-            if place.is_fresh:
-                break
-        return place
-
-    def _check_pause(self) -> None:
-        if self._heeds_pause:
-            pause.check(self._account)
-
-    def _tell_everybody(
-        self, row: answers.Row, answer: Answer, reason: str, sent_at: datetime
-    ) -> None:
-        if row.meaning is Meaning.HOLD:
-            pause.rate_limited(self._account, answer.retry_after, reason, sent_at=sent_at)
-        elif row.meaning is Meaning.PAUSE and self._heeds_pause:
-            pause.begin(self._account, row.kind, reason, sent_at=sent_at)
-        elif row.meaning is Meaning.PAUSE:
-            pause.explain(self._account, row.kind, reason)
 
 
 @contextmanager
@@ -297,26 +191,17 @@ def connect(settings: conf.AmoSettings) -> Iterator[Client]:
         session.trust_env = False  # no proxy and no .netrc: the token goes to one host only
         session.mount("http://", DeadlineAdapter())
         session.mount("https://", DeadlineAdapter())
-        yield Client(
-            base_url=settings.base_url,
-            account=settings.account,
-            tokens=tokens,
-            session=session,
-            calls=limiter.for_account(settings),
-            timeout=settings.timeout,
-            patience=settings.lock_ttl / 2,
+        exchange = Exchange(
+            base_url=settings.base_url, tokens=tokens, session=session, timeout=settings.timeout
         )
-
-
-def _stage_sent(body: Any) -> str:
-    """Which pipeline and stage a refused write named, and the settings they come from."""
-    sent = body[0] if isinstance(body, list) and body else body
-    if not isinstance(sent, Mapping):
-        return ""
-    stage = sent.get("status_id")
-    settings = [name for name, value in conf.current().stages.items() if value == stage]
-    named = ", ".join(settings) or "the first stage"
-    return f" (pipeline {sent.get('pipeline_id')}, stage {stage}: AMOCRM_PIPELINE_ID, {named})"
+        yield Client(
+            Sender(
+                exchange=exchange,
+                account=settings.account,
+                calls=limiter.for_account(settings),
+                patience=settings.lock_ttl / 2,
+            )
+        )
 
 
 def _page(page: int) -> dict[str, Any]:

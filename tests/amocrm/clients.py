@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -50,3 +51,8 @@ WRITES: dict[str, Callable[[Client], object]] = {
     "contact": lambda client: client.update_contact(1, {"name": "Test"}),
     "notes": lambda client: client.add_notes(1, ["Test"], just_before=nothing),
 }
+
+
+def any_url() -> Any:
+    """Whatever is asked of :data:`URL`."""
+    return re.compile(rf"{re.escape(URL)}/.*")

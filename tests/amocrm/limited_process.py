@@ -24,7 +24,7 @@ def _ask(seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         with connect(conf.current()) as client:
-            client._exchange._session.verify = os.environ.get("AUTHORITY") or True
+            client._sender._exchange._session.verify = os.environ.get("AUTHORITY") or True
             for _ in range(REQUESTS):
                 try:
                     client.probing().account()

@@ -19,10 +19,12 @@ from urllib3.response import HTTPResponse
 from amocrm import conf, deadline, ledger, models, upsert
 from amocrm.client import Client
 from amocrm.contract import LeadRequest
+from amocrm.exchange import Exchange
 from amocrm.limiter import Limiter, Place
 from amocrm.sandbox.call import Request
 from amocrm.sandbox.core import Sandbox
 from amocrm.sandbox.settings import Settings
+from amocrm.sender import Sender
 from amocrm.tokens import LongLivedToken
 from tests.amocrm.deliveries import Remembered
 from tests.model.scheduler import Crash, step
@@ -157,15 +159,15 @@ def running(world: World) -> Iterator[None]:
     def connect(settings: conf.AmoSettings) -> Iterator[Client]:
         with requests.Session() as session:
             session.mount("http://", _Network(world))
-            yield Client(
+            exchange = Exchange(
                 base_url=settings.base_url,
-                account=settings.account,
                 tokens=LongLivedToken("token"),
                 session=session,
-                calls=NoLimit(),
                 timeout=5,
-                patience=1,
             )
+            account = settings.account
+            sender = Sender(exchange=exchange, account=account, calls=NoLimit(), patience=1)
+            yield Client(sender)
 
     with ExitStack() as patches:
         patches.enter_context(mock.patch.object(upsert, "connect", connect))
