@@ -28,6 +28,7 @@ from amocrm.entities import (
 from amocrm.errors import (
     AccountPaused,
     AmoError,
+    LeadGone,
     OutcomeUnknown,
     Refused,
     RetryLater,
@@ -36,6 +37,8 @@ from amocrm.exchange import Exchange
 from amocrm.paging import PAGE_SIZE, Page
 from amocrm.sender import Hook, Sender, nothing
 from amocrm.tokens import LongLivedToken
+
+NOT_FOUND = 404
 
 T = TypeVar("T")
 
@@ -112,15 +115,19 @@ class Client:
 
         ``just_before`` runs between the checkpoint and the sending, and may raise.
         """
-        answer = self._write("POST", "leads/complex", [body], just_before=just_before)
+        try:
+            answer = self._write("POST", "leads/complex", [body], just_before=just_before)
+        except LeadGone as error:  # of a lead that did not exist: who knows what that means
+            raise error.told_as(OutcomeUnknown) from error
         try:
             return Created.parse(answer.body)
         except UnreadableAnswer:
             raise _unreadable(answer, OutcomeUnknown) from None
 
     def update_lead(self, lead_id: int, body: Json) -> None:
-        """Change a lead."""
-        self._write("PATCH", f"leads/{lead_id}", body)
+        """Change a lead. Raises :class:`~amocrm.errors.LeadGone` if there is none."""
+        with _lead_may_be_gone():
+            self._write("PATCH", f"leads/{lead_id}", body)
 
     # Notes: "События и примечания" ---------------------------------------------------------
 
@@ -130,9 +137,11 @@ class Client:
         return self._list(f"leads/{lead_id}/notes", "notes", params, note_text)
 
     def add_notes(self, lead_id: int, texts: list[str], *, just_before: Hook) -> None:
-        """Write notes, all or none of them."""
+        """Write notes, all or none. Raises :class:`~amocrm.errors.LeadGone` if there is no such
+        lead."""
         rows = [{"note_type": "common", "params": {"text": text}} for text in texts]
-        self._write("POST", f"leads/{lead_id}/notes", rows, just_before=just_before)
+        with _lead_may_be_gone():
+            self._write("POST", f"leads/{lead_id}/notes", rows, just_before=just_before)
 
     # What comes back -----------------------------------------------------------------------
 
@@ -152,7 +161,7 @@ class Client:
         try:
             return self._read(path, params, lambda body: parse(body) if body else None)
         except Refused as error:
-            if error.status == 404:
+            if error.status == NOT_FOUND:
                 return None
             raise
 
@@ -202,6 +211,16 @@ def connect(settings: conf.AmoSettings) -> Iterator[Client]:
                 patience=settings.lock_ttl / 2,
             )
         )
+
+
+@contextmanager
+def _lead_may_be_gone() -> Iterator[None]:
+    try:
+        yield
+    except Refused as error:
+        if error.status != NOT_FOUND:
+            raise
+        raise error.told_as(LeadGone) from error
 
 
 def _page(page: int) -> dict[str, Any]:

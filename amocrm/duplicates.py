@@ -17,7 +17,6 @@ from amocrm.work import Work
 log = logger(__name__)
 
 DUPLICATE_TAG = "дубль"
-NOT_FOUND = 404
 
 
 def unchecked(person_id: int) -> list[int]:
@@ -120,14 +119,14 @@ def _close(work: Work, lead_id: int, crm: Client) -> None:
             crm.update_lead(lead_id, {**closed, "tags_to_add": [{"name": DUPLICATE_TAG}]})
         except Rejected:
             crm.update_lead(lead_id, closed)
-    except (LeadGone, Refused) as error:
-        if not isinstance(error, LeadGone) and error.status != NOT_FOUND:
-            log.error("🧯 [DEDUP] Our duplicate lead cannot be closed: ID %s: %s", lead_id, error)
-            _mark_settled(work.person.id, lead_id, DuplicateLead.State.ACTIVE)
-            count(Event.DUPLICATE_FOUND)
-            return
-    else:
         _say_why(crm, lead_id, named)
+    except LeadGone:
+        pass
+    except Refused as error:
+        log.error("🧯 [DEDUP] Our duplicate lead cannot be closed: ID %s: %s", lead_id, error)
+        _mark_settled(work.person.id, lead_id, DuplicateLead.State.ACTIVE)
+        count(Event.DUPLICATE_FOUND)
+        return
     _mark_settled(work.person.id, lead_id, DuplicateLead.State.CLOSED)
     log.warning("🧯 [DEDUP] Closed our duplicate lead: ID %s beside %s", lead_id, named)
     count(Event.DUPLICATE_CLOSED)

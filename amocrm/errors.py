@@ -24,7 +24,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
+
+E = TypeVar("E", bound="AmoError")
 
 
 class AmoError(Exception):
@@ -41,6 +43,12 @@ class AmoError(Exception):
         self.status: int | None = None
         self.request_id = ""
         self.words = ""
+
+    def told_as(self, kind: type[E]) -> E:
+        """The same trouble as another class, for who knows better what it means."""
+        told = kind(str(self))
+        told.status, told.request_id, told.words = self.status, self.request_id, self.words
+        return told
 
     def seen_in(self, *, status: int, request_id: str, words: str = "") -> Self:
         """Remember the HTTP status, amoCRM's id of the call, and what it said."""

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from amocrm import duplicates, paging
 from amocrm.contract import LeadRequest
-from amocrm.errors import AmoError, LeadGone, Refused, StillSettling
+from amocrm.errors import AmoError, Refused, StillSettling
 from amocrm.links import lead_url
 from amocrm.note_parts import plain, readable, split
 from amocrm.story import logger
@@ -49,8 +49,6 @@ def write_note(work: Work, lead_id: int) -> None:
         try:
             _send(work, lead_id, texts)
         except Refused as error:
-            if error.status == 404:
-                raise LeadGone(str(error)) from error
             log.warning("📝 amoCRM refused the note: %s", error)
         else:
             return

@@ -103,10 +103,14 @@ CASES = {
     ),
     "400 in HTML": Case(400, NGINX.format("400 Bad Request"), RetryLater, OutcomeUnknown, "nginx"),
     "deleted lead": Case(
-        400, {"errors": [{"code": 226, "id": 1}], "status": 400}, LeadGone, LeadGone, "deleted"
+        400,
+        {"errors": [{"code": 226, "id": 1}], "status": 400},
+        LeadGone,
+        OutcomeUnknown,
+        "deleted",
     ),
     "deleted lead, code as text": Case(
-        400, {"errors": [{"code": "226"}]}, LeadGone, LeadGone, "deleted"
+        400, {"errors": [{"code": "226"}]}, LeadGone, OutcomeUnknown, "deleted"
     ),
     "revoked token": Case(
         401,
@@ -161,7 +165,7 @@ CASES = {
     "a status that nobody knows": Case(418, "", RetryLater, OutcomeUnknown, "418"),
     "a status beyond all": Case(799, "", RetryLater, OutcomeUnknown, "799"),
 }
-NOT_DONE = (Refused, NotSent, AccountPaused, LeadGone)
+NOT_DONE = (Refused, NotSent, AccountPaused)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from amocrm import conf, exchange
 from amocrm.client import Client, connect
 from amocrm.errors import (
     AccountPaused,
+    LeadGone,
     NotSent,
     OutcomeUnknown,
     RetryLater,
@@ -153,6 +154,25 @@ def test_a_patch_may_be_answered_with_nothing(amocrm: responses.RequestsMock) ->
     amocrm.add(responses.PATCH, url=any_url(), status=204)
     with client_of() as client:
         client.update_lead(1, {"name": "x"})
+
+
+@pytest.mark.parametrize("call", ["update", "notes"])
+@pytest.mark.parametrize(
+    "gone",
+    [
+        {"status": 404, "json": {"title": "Not Found"}},
+        {"status": 400, "json": {"errors": [{"code": 226, "message": "Lead is deleted"}]}},
+    ],
+    ids=["404", "226"],
+)
+def test_a_write_to_a_lead_that_is_not_there_says_so(
+    amocrm: responses.RequestsMock, call: str, gone: dict[str, Any]
+) -> None:
+    for method in (responses.POST, responses.PATCH):
+        amocrm.add(method, url=any_url(), headers={"X-Request-Id": "r"}, **gone)
+    with client_of() as client, pytest.raises(LeadGone) as raised:
+        WRITES[call](client)
+    assert (raised.value.status, raised.value.request_id) == (gone["status"], "r")
 
 
 def test_notes_of_other_kinds_have_no_text(amocrm: responses.RequestsMock) -> None:
