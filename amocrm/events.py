@@ -1,7 +1,7 @@
 """Counters of what went unusually: each is also a log line, and operators see both.
 
 A counter is a row per event and UTC day, raised by one UPDATE. Counting never fails its
-caller's work: it happens outside of the protocol's transactions.
+caller's work: a count that cannot be made leaves the caller's transaction, if there is one, whole.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Event(StrEnum):
 def count(event: Event, times: int = 1) -> None:
     """Add ``times`` to today's count of ``event``. Never raises: the event has happened."""
     try:
-        _add(event, times)
+        with transaction.atomic():
+            _add(event, times)
     except DatabaseError:
         logger.exception("Could not count %s", event)
 

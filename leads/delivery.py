@@ -91,7 +91,7 @@ def _finish(
         )
         try:
             claim.give_up(**ending.changes)
-        except ClaimLost:  # raised by a count of rows, so the transaction is intact
+        except ClaimLost:  # the try is written down all the same
             return False
     return True
 
