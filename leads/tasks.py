@@ -33,9 +33,9 @@ def deliver_due() -> None:
 @shared_task(name="leads.tasks.find_duplicate_leads", ignore_result=True, expires=EXPIRES)
 def find_duplicate_leads() -> None:
     """Every night: look for people with more than one active lead, and warn of them."""
-    out = io.StringIO()
+    out, progress = io.StringIO(), io.StringIO()  # neither is a line of the log
     try:
-        call_command("find_duplicate_leads", stdout=out)
+        call_command("find_duplicate_leads", stdout=out, stderr=progress)
     except CommandError as error:
         logger.warning("⚠️ Could not look for people with more than one active lead: %s", error)
     except SystemExit as ended:

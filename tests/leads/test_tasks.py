@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.core.management import CommandError
 
+from amocrm.sandbox.server import RunningSandbox
 from leads import tasks
 
 
@@ -56,7 +57,7 @@ def test_duplicates_that_are_found_are_warned_of(
     ending: BaseException,
     warning: str,
 ) -> None:
-    def command(name: str, stdout: Any) -> None:
+    def command(name: str, stdout: Any, stderr: Any) -> None:
         stdout.write("a table\n2 people\n")
         raise ending
 
@@ -72,7 +73,7 @@ def test_no_duplicates_are_no_warning(
     caplog: pytest.LogCaptureFixture,
     ending: BaseException | None,
 ) -> None:
-    def command(name: str, stdout: Any) -> None:
+    def command(name: str, stdout: Any, stderr: Any) -> None:
         if ending:
             raise ending
 
@@ -80,3 +81,12 @@ def test_no_duplicates_are_no_warning(
     with caplog.at_level(logging.WARNING):
         tasks.find_duplicate_leads()
     assert caplog.records == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_nightly_search_writes_nothing_beside_the_log(
+    sandbox: RunningSandbox, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sandbox.control.seed(contacts=[{"name": "A", "emails": ["a@b.kz"]}])
+    tasks.find_duplicate_leads()
+    assert capfd.readouterr() == ("", "")
