@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from redis import Redis
+
 from amocrm import conf
 from amocrm.locks.connection import TROUBLE, probe_client
 
@@ -17,7 +19,8 @@ class Health:
     """``connected``: Redis answers. ``available``: it also takes writes, so locks work.
 
     ``trouble`` is what went wrong, in Redis's or the socket's words. ``evicts`` is the name
-    of an eviction policy under which Redis may silently drop locks, empty when it may not.
+    of an eviction policy under which Redis may silently drop locks, empty when it may not or
+    does not tell.
     """
 
     enabled: bool
@@ -38,13 +41,15 @@ def check() -> Health:
         return Health(enabled=True, trouble=str(trouble))
     try:
         client.set(_PROBE, 1, px=_PROBE_LIFE_MS)
-        memory = client.info("memory")
     except TROUBLE as trouble:
         return Health(enabled=True, connected=True, trouble=str(trouble))
+    return Health(enabled=True, connected=True, available=True, evicts=_eviction_policy(client))
+
+
+def _eviction_policy(client: Redis) -> str:
+    try:
+        memory = client.info("memory")
+    except TROUBLE:  # many hosted ones refuse to tell, and are no worse for locks
+        return ""
     policy = str(memory.get("maxmemory_policy", _KEEPS_EVERYTHING))
-    return Health(
-        enabled=True,
-        connected=True,
-        available=True,
-        evicts="" if policy == _KEEPS_EVERYTHING else policy,
-    )
+    return "" if policy == _KEEPS_EVERYTHING else policy

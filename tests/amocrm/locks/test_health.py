@@ -26,6 +26,16 @@ def test_a_healthy_redis_is_connected_and_available() -> None:
     assert health.check() == health.Health(enabled=True, connected=True, available=True)
 
 
+def test_a_redis_that_tells_nothing_of_itself_is_available(
+    redis_server: RedisServer, configured: redis.Redis
+) -> None:
+    configured.execute_command("ACL SETUSER", "default", "-info")
+    try:
+        assert health.check() == health.Health(enabled=True, connected=True, available=True)
+    finally:
+        configured.execute_command("ACL SETUSER", "default", "+info")
+
+
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
 def test_an_evicting_policy_is_warned_about(configured: redis.Redis, policy: str) -> None:
     configured.config_set("maxmemory-policy", policy)
