@@ -29,8 +29,8 @@ keepalive = 5
 # The application takes 64 KiB at most; these bound what comes before it looks.
 limit_request_line = 4094
 limit_request_fields = 100
-# Only the proxies that TRUSTED_PROXIES counts may speak for the client, and Django judges that.
-forwarded_allow_ips = "127.0.0.1"
+# Whether a proxy's word on the scheme counts is for Django to judge, by TRUSTED_PROXIES.
+secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True  # it would lie in the user's home folder
 proc_name = "lead-gateway"
 logconfig_dict = settings.LOGGING

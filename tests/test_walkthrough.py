@@ -83,3 +83,11 @@ def test_the_users_document_line_by_line(copy: Copy) -> None:
     assert listed["locks"] == {"count": 0, "items": []}
     cleared = requests.delete(locks, headers=staff, timeout=10).json()
     assert (cleared["deleted"], cleared["message"]) == (0, "Cleared 0 AmoCRM locks")
+
+    # Who calls directly does not speak for a proxy.
+    claimed = {"X-Forwarded-Proto": "https"}
+    answer = requests.post(
+        f"{site}/api/landing/proftest", json=SUBMISSION, headers=claimed, timeout=10
+    )
+    assert answer.json()["statusUrl"].startswith(f"{site}/")
+    _wait_until_delivered(answer.json()["statusUrl"], token)
