@@ -20,11 +20,11 @@ from amocrm.account import AccountShape, find_shape
 from amocrm.client import connect
 from amocrm.entities import CLOSED_STAGES
 from amocrm.errors import AccountPaused, AmoError
+from amocrm.loopback import is_loopback
 from amocrm.tokens import LongLivedToken, expiry_warning
 
 TAG = "amocrm"
 MOST_RPS = 7  # amocrm.ru/developers, "Ограничения"
-LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 @register(TAG)
@@ -51,7 +51,7 @@ def check_account(
 
 def _settings_problems(settings: conf.AmoSettings) -> Iterator[CheckMessage]:
     url = urlsplit(settings.base_url)
-    is_local = url.hostname in LOOPBACK
+    is_local = is_loopback(url.hostname)
     if not url.hostname or (url.scheme != "https" and not is_local):
         yield Error(
             _("AMOCRM_BASE_URL is %(url)r, which is no address of an amoCRM account.")

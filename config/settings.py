@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from amocrm.loopback import is_loopback
 from config import values
 from config.env import ConfigError, Environment
 from config.logging import logging_config
@@ -76,7 +77,7 @@ if SETTLE_SECONDS < 2 * AMOCRM_TIMEOUT + 5:
         f"SETTLE_SECONDS is {SETTLE_SECONDS}, less than twice AMOCRM_TIMEOUT plus 5"
         f" ({2 * AMOCRM_TIMEOUT + 5:g}): a call may still be under way then, so set at least that."
     )
-_crm_is_local = values.is_loopback(urlsplit(AMOCRM_BASE_URL).hostname)
+_crm_is_local = is_loopback(urlsplit(AMOCRM_BASE_URL).hostname)
 if AMOCRM_MAX_RPS > 7 and not _crm_is_local:
     raise ConfigError(
         f"AMOCRM_MAX_RPS is {AMOCRM_MAX_RPS:g}: amoCRM blocks accounts that send more than 7"
@@ -229,9 +230,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_THROTTLE_RATES": {"landing": LANDING_THROTTLE},
     "EXCEPTION_HANDLER": "leads.exceptions.exception_handler",
-    "NUM_PROXIES": TRUSTED_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 

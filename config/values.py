@@ -7,7 +7,6 @@ raises :class:`ValueError` whose text says how the value should look.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import re
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,9 @@ import environ
 import phonenumbers
 
 from amocrm.identity import parse_email, parse_phone
+from amocrm.loopback import is_loopback
 
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
-
-
-def is_loopback(host: str | None) -> bool:
-    """Tell whether the host name or address can only be this machine."""
-    if host is None:
-        return False
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def account_url(text: str) -> str:

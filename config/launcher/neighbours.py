@@ -15,6 +15,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from amocrm.loopback import is_loopback
 from config.env import ConfigError
 from config.launcher.greeting import say
 from config.launcher.processes import (
@@ -24,7 +25,6 @@ from config.launcher.processes import (
     redis_process,
     sandbox_process,
 )
-from config.values import is_loopback
 
 
 def require_free_port() -> None:

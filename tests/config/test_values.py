@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from amocrm.loopback import is_loopback
 from config import values
 
 
@@ -128,5 +129,5 @@ def test_a_token_has_no_spaces_and_only_ascii() -> None:
 
 
 def test_only_this_machine_is_loopback() -> None:
-    assert all(values.is_loopback(h) for h in ("localhost", "127.0.0.1", "127.9.9.9", "::1"))
-    assert not any(values.is_loopback(h) for h in ("10.0.0.1", "localhost.evil.com", "a", None))
+    assert all(is_loopback(h) for h in ("localhost", "127.0.0.1", "127.9.9.9", "::1"))
+    assert not any(is_loopback(h) for h in ("10.0.0.1", "localhost.evil.com", "a", None))
