@@ -49,6 +49,11 @@ class AccountShape:
     timezone: ZoneInfo
 
     @property
+    def ordinary_stages(self) -> frozenset[int]:
+        """The stages that take leads."""
+        return frozenset(stage.id for stage in self.stages if stage.is_ordinary)
+
+    @property
     def first_stage(self) -> int:
         """The pipeline's first ordinary stage."""
         return next(stage.id for stage in self.stages if stage.is_ordinary)
@@ -65,8 +70,8 @@ class AccountShape:
         lead or takes no leads none to move to.
         """
         place = {stage.id: stage.sort for stage in self.stages}
-        ordinary = {stage.id for stage in self.stages if stage.is_ordinary}
-        return current in place and target in ordinary and place[current] < place[target]
+        is_open = current in place and target in self.ordinary_stages
+        return is_open and place[current] < place[target]
 
 
 def shape(client: Client, settings: conf.AmoSettings, *, fresh: bool = False) -> AccountShape:

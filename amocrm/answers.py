@@ -39,7 +39,6 @@ class Answer:
     """
 
     status: int
-    content_type: str
     body: Any
     text: str
     request_id: str

@@ -107,9 +107,8 @@ def _stage_problems(
             id="amocrm.E010",
         )
         return
-    ordinary = {stage.id for stage in shape.stages if stage.is_ordinary}
     for name, stage in settings.stages.items():
-        if stage and stage not in ordinary:
+        if stage and stage not in shape.ordinary_stages:
             yield Error(
                 _("%(name)s is %(stage)d, which is no stage of the pipeline “%(pipeline)s”.")
                 % {"name": name, "stage": stage, "pipeline": shape.pipeline_name},

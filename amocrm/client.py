@@ -66,7 +66,7 @@ class Client:
 
     def account(self) -> Json:
         """Who this account is, with its time zone."""
-        wanted = {"with": "datetime_settings,is_api_filter_enabled"}
+        wanted = {"with": "datetime_settings"}
         return self._read("account", wanted, _as_it_is)
 
     def pipelines(self) -> list[Json]:

@@ -1,8 +1,8 @@
 """Going through everything that deliveries need, and saying in words what to fix.
 
 Each step is a generator of findings; :func:`examine` runs them in the order in which a person
-would ask. Nothing is changed in the account, except by :func:`make_test_lead`, and a paused
-account is asked all the same and stays paused.
+would ask. Nothing is changed in the account, except by :func:`~amocrm.trial.make_trial_lead`,
+and a paused account is asked all the same and stays paused.
 """
 
 from __future__ import annotations
@@ -187,13 +187,12 @@ def _shape_findings(client: Client, settings: conf.AmoSettings) -> Findings:
         _("Pipeline “%(name)s” (%(id)d)") % {"name": shape.pipeline_name, "id": shape.pipeline_id},
     )
     names = {stage.id: stage.name for stage in shape.stages}
-    ordinary = {stage.id for stage in shape.stages if stage.is_ordinary}
     for setting, stage in settings.stages.items():
         values = {"setting": setting, "id": stage, "name": names.get(stage or shape.first_stage)}
         if stage is None:
             text = _("%(setting)s is empty: leads go to the first stage, “%(name)s”.") % values
             yield Finding("ok", "stage", text)
-        elif stage in ordinary:
+        elif stage in shape.ordinary_stages:
             yield Finding("ok", "stage", _("%(setting)s: stage “%(name)s” (%(id)d)") % values)
         else:
             yield Finding(

@@ -6,18 +6,17 @@ caller's work: a count that cannot be made leaves the caller's transaction, if t
 
 from __future__ import annotations
 
-import logging
-from datetime import timedelta
 from enum import StrEnum
 
 from django.db import Error as DatabaseError
 from django.db import IntegrityError, transaction
-from django.db.models import F, Sum
+from django.db.models import F
 from django.utils import timezone
 
 from amocrm.models import EventCount
+from amocrm.story import logger
 
-logger = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 class Event(StrEnum):
@@ -44,7 +43,7 @@ def count(event: Event, times: int = 1) -> None:
         with transaction.atomic():
             _add(event, times)
     except DatabaseError:
-        logger.exception("Could not count %s", event)
+        log.exception("Could not count %s", event)
 
 
 def _add(event: Event, times: int) -> None:
@@ -59,13 +58,8 @@ def _add(event: Event, times: int) -> None:
         rows.update(count=F("count") + times)
 
 
-def totals(days: int = 1) -> dict[str, int]:
-    """How often each event happened in the last ``days`` UTC days, zeros included."""
-    since = timezone.now().date() - timedelta(days=days - 1)
-    found = dict(
-        EventCount.objects.filter(day__gte=since)
-        .values_list("event")
-        .annotate(total=Sum("count"))
-        .values_list("event", "total")
-    )
+def totals() -> dict[str, int]:
+    """How often each event happened today (UTC), zeros included."""
+    today = EventCount.objects.filter(day=timezone.now().date())
+    found = dict(today.values_list("event", "count"))
     return {str(event): found.get(event, 0) for event in Event}

@@ -124,7 +124,6 @@ def answer_of(response: requests.Response, content: bytes) -> Answer:
     text = content[: 4 * LONGEST_TEXT].decode("utf-8", "replace")
     return Answer(
         status=response.status_code,
-        content_type=response.headers.get("Content-Type", ""),
         body=body,
         text=(text if body is not None else _TAGS.sub(" ", text)).strip()[:LONGEST_TEXT],
         request_id=response.headers.get("X-Request-Id", "")[:LONGEST_REQUEST_ID],

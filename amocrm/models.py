@@ -74,7 +74,7 @@ class DuplicateLead(models.Model):
     class Origin(models.TextChoices):
         UNITED = "united", _("two people turned out to be one")
         FOUND = "found", _("was there already")
-        RACED = "raced", _("made at the same moment and closed")
+        RACED = "raced", _("made at the same moment by us")
 
     class State(models.TextChoices):
         UNCHECKED = "unchecked", _("not looked at yet")

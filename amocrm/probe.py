@@ -37,8 +37,8 @@ def _trouble(client: Client, settings: conf.AmoSettings, kind: str) -> str:
     client.account()
     if kind in pause.MET_BY_WRITES:
         # GET /account cannot tell: an account that answers may still refuse to take leads.
-        known = {stage.id for stage in read_shape(client, settings).stages}
+        usable = read_shape(client, settings).ordinary_stages
         wanted = {stage for stage in settings.stages.values() if stage}
-        if missing := sorted(wanted - known):
-            return f"stages {missing} are missing"
+        if wrong := sorted(wanted - usable):
+            return f"stages {wrong} are missing, or take no leads"
     return ""

@@ -24,6 +24,8 @@ class Work:
     """``named`` is what the submission names, as far as it identifies somebody; ``person`` is
     always the state that our last look or write left behind.
 
+    ``action`` is what adopting a lead after an earlier try was, for the result.
+
     ``crm`` calls :meth:`checkpoint` before every request; ``bare_crm`` does not, and is only
     for undoing what is surely our own.
     """

@@ -7,7 +7,6 @@ Every problem is a :class:`ConfigError` of one sentence that names the variable,
 from __future__ import annotations
 
 import io
-import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -136,7 +135,7 @@ class Environment:
         if not re.fullmatch(r"\d+(\.\d+)?", raw, re.ASCII):
             raise refused(name, raw, advice)
         value = float(raw)
-        if not math.isfinite(value) or not minimum <= value <= maximum:
+        if not minimum <= value <= maximum:
             raise refused(name, raw, advice)
         return value
 

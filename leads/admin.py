@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from amocrm.links import lead_url
 from leads import bell, conf
 from leads.models import DeliveryAttempt, Submission
 
@@ -114,9 +115,8 @@ class SubmissionAdmin(_SubmissionAdmin):
         if submission.lead_id is None:
             return "—"
         return format_html(
-            '<a href="{}/leads/detail/{}" target="_blank" rel="noopener noreferrer">{}</a>',
-            conf.current().crm_url,
-            submission.lead_id,
+            '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>',
+            lead_url(conf.current().crm_url, submission.lead_id),
             submission.lead_id,
         )
 

@@ -71,7 +71,7 @@ def _deliver_claimed(
         raise
     duration_ms = round((time.monotonic() - clock) * 1000)
     still_ours = _finish(submission, claim, ending, started_at, duration_ms)
-    _log(ending, submission, still_ours=still_ours)
+    _log(ending, still_ours=still_ours)
     return ending.outcome
 
 
@@ -96,7 +96,7 @@ def _finish(
     return True
 
 
-def _log(ending: Ending, submission: Submission, *, still_ours: bool) -> None:
+def _log(ending: Ending, *, still_ours: bool) -> None:
     if not still_ours:
         logger.warning("🏳️ The claim was lost, its result is left to the new holder")
     elif ending.outcome == DeliveryAttempt.Outcome.DELIVERED:

@@ -26,11 +26,10 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True)
 class Accepted:
-    """A submission that is safe with us. ``replayed``: it already was."""
+    """A submission that is safe with us."""
 
     id: UUID
     status: str
-    replayed: bool
 
 
 def accept_submission(
@@ -62,7 +61,7 @@ def accept_submission(
         if known is None:
             raise
         return _replay(known, digest)
-    return Accepted(id=submission.pk, status=submission.status, replayed=False)
+    return Accepted(id=submission.pk, status=submission.status)
 
 
 def digest_of(body: object) -> str:
@@ -88,7 +87,7 @@ def _find(form: Submission.Form, key: str | None) -> Submission | None:
 def _replay(known: Submission, digest: str) -> Accepted:
     if known.body_digest != digest:
         raise KeyReused
-    return Accepted(id=known.pk, status=known.status, replayed=True)
+    return Accepted(id=known.pk, status=known.status)
 
 
 def _log_accepted(submission: Submission) -> None:

@@ -27,7 +27,7 @@ def lead_request(submission: Submission) -> LeadRequest:
         submitted_at=submission.created_at,
         note_title=f"Заявка с сайта: {form.lower()}",
         note_lines=tuple(_note_lines(submission)),
-        utm={key.lower(): value for key, value in submission.utm.items()},
+        utm=submission.utm,
     )
 
 

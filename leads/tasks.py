@@ -14,23 +14,23 @@ from leads.sweep import ring_due
 
 logger = logging.getLogger(__name__)
 
-#: A message older than this many seconds is worthless: the sweep has rung again.
+#: A bell older than this many seconds is worthless: the sweep has rung again.
 EXPIRES = 60
 
 
-@shared_task(name="leads.tasks.deliver_submission", ignore_result=True, expires=EXPIRES)
+@shared_task(name="leads.tasks.deliver_submission", expires=EXPIRES)
 def deliver_submission(submission_id: str) -> None:
     """Deliver one submission if it is due and nobody else is at it."""
     deliver(UUID(submission_id))
 
 
-@shared_task(name="leads.tasks.deliver_due", ignore_result=True, expires=EXPIRES)
+@shared_task(name="leads.tasks.deliver_due")
 def deliver_due() -> None:
     """Ring for what is due (it delivers nothing itself)."""
     ring_due()
 
 
-@shared_task(name="leads.tasks.find_duplicate_leads", ignore_result=True, expires=EXPIRES)
+@shared_task(name="leads.tasks.find_duplicate_leads")
 def find_duplicate_leads() -> None:
     """Every night: look for people with more than one active lead, and warn of them."""
     out, progress = io.StringIO(), io.StringIO()  # neither is a line of the log

@@ -124,8 +124,8 @@ def redis_down(trouble: Exception, *, listing: bool) -> Response:
 def needs_login(error: str) -> Body:
     """A 401 that says how to get in."""
     advice = _(
-        "Get a token with “python manage.py drf_create_token <username>” and send it in the "
-        "header “Authorization: Token <token>”."
+        "Get a token with “.venv/bin/python manage.py drf_create_token <username>” and send it "
+        "in the header “Authorization: Token <token>”."
     )
     return {"success": False, "error": f"{error} {advice}"}
 

@@ -66,7 +66,6 @@ def context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any]:
         "full": full,
         "links": {
             "failed": address("admin:leads_submission_changelist") + "?status__exact=failed",
-            "submissions": address("admin:leads_submission_changelist"),
         },
     }
 

@@ -104,7 +104,7 @@ def _crm(deliveries: Deliveries) -> Iterable[Trouble]:
                     str(PAUSE_HELP.get(deliveries.paused.kind, "")),
                 )
             ).strip(),
-            ("python manage.py amocrm_check",),
+            (".venv/bin/python manage.py amocrm_check",),
             grave=True,
         )
 
@@ -115,7 +115,7 @@ def _token() -> Iterable[Trouble]:
             "token",
             _("The amoCRM token needs a successor"),
             warning,
-            ("python manage.py amocrm_check",),
+            (".venv/bin/python manage.py amocrm_check",),
         )
 
 
@@ -131,7 +131,7 @@ def _late(redis: Health, deliveries: Deliveries) -> Iterable[Trouble]:
             "running; this delivers by hand, and safely beside them:"
         )
         % {"time": in_words(late * 1000)},
-        ("python manage.py deliver_leads",),
+        (".venv/bin/python manage.py deliver_leads",),
         grave=True,
     )
 

@@ -6,7 +6,6 @@ for longer than a moment. After a failure it is left alone for ``REST`` seconds.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any, cast
 
 from amocrm.locks.connection import TROUBLE, history_client
 from amocrm.locks.holder import Holder, decode
+from amocrm.story import logger
 
 STREAM = "amocrm:lock-events"
 CAPACITY = 10_000
@@ -24,7 +24,7 @@ REST = 10.0
 _PAGE = 1_000
 _BATCH = 500
 
-logger = logging.getLogger(__name__)
+log = logger(__name__)
 _silent_until = 0.0
 
 
@@ -98,7 +98,7 @@ def record_all(entries: list[dict[str, str]]) -> None:
             pipeline.execute()
     except TROUBLE as trouble:
         _silent_until = time.monotonic() + REST
-        logger.warning(
+        log.warning(
             "The locks' history is not written for %.0f s: %s", REST, type(trouble).__name__
         )
 

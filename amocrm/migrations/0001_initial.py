@@ -161,7 +161,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("united", "two people turned out to be one"),
                             ("found", "was there already"),
-                            ("raced", "made at the same moment and closed"),
+                            ("raced", "made at the same moment by us"),
                         ],
                         max_length=6,
                         verbose_name="origin",

@@ -239,7 +239,7 @@ def test_every_row_of_the_table_has_a_captured_answer() -> None:
     for case in CASES.values():
         is_text = isinstance(case.body, str)
         body, text = (None, case.body) if is_text else (case.body, "")
-        row = meaning_of(Answer(case.status, "", body, text, ""))
+        row = meaning_of(Answer(case.status, body, text, ""))
         assert row is not None
         used.add(row.kind)
     assert used == {row.kind for row in TABLE}
@@ -255,11 +255,11 @@ def test_the_official_validation_error_names_its_field(amocrm: responses.Request
 
 
 def test_the_first_fitting_row_counts() -> None:
-    bad_stage = Answer(400, "", CASES["rejected stage"].body, "", "")
+    bad_stage = Answer(400, CASES["rejected stage"].body, "", "")
     row = meaning_of(bad_stage)
     assert isinstance(row, Row)
     assert row.kind == "stage"
-    assert meaning_of(Answer(204, "", None, "", "")) is None
+    assert meaning_of(Answer(204, None, "", "")) is None
 
 
 def test_long_answers_are_shortened_and_stay_on_one_line(amocrm: responses.RequestsMock) -> None:

@@ -29,8 +29,18 @@ def test_the_tasks_have_the_names_that_beat_knows() -> None:
 @pytest.mark.parametrize(
     "task", [tasks.deliver_submission, tasks.deliver_due, tasks.find_duplicate_leads]
 )
-def test_a_message_that_is_lost_or_late_is_nothing_to_redeliver(task: Any) -> None:
-    assert (task.expires, task.acks_late, task.ignore_result) == (60, False, True)
+def test_a_message_that_is_lost_is_nothing_to_redeliver(task: Any) -> None:
+    assert (task.acks_late, task.ignore_result) == (False, True)
+
+
+def test_a_message_that_is_late_is_worthless() -> None:
+    from config.celery import app
+
+    beats = {
+        entry["task"]: entry["options"]["expires"] for entry in app.conf.beat_schedule.values()
+    }
+    assert tasks.deliver_submission.expires == 60
+    assert beats == {tasks.deliver_due.name: 10, tasks.find_duplicate_leads.name: 3600}
 
 
 def test_one_submission_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,11 +29,11 @@ def test_a_healthy_redis_is_connected_and_available() -> None:
 def test_a_redis_that_tells_nothing_of_itself_is_available(
     redis_server: RedisServer, configured: redis.Redis
 ) -> None:
-    configured.execute_command("ACL SETUSER", "default", "-info")
+    configured.acl_setuser("default", enabled=True, commands=["-info"])
     try:
         assert health.check() == health.Health(enabled=True, connected=True, available=True)
     finally:
-        configured.execute_command("ACL SETUSER", "default", "+info")
+        configured.acl_setuser("default", enabled=True, commands=["+info"])
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
