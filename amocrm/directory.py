@@ -13,7 +13,7 @@ from functools import partial
 from amocrm import conf, ledger, paging
 from amocrm.entities import Contact, Lead
 from amocrm.events import Event, count
-from amocrm.identity import IdentityKey, identities, printed_phone
+from amocrm.identity import IdentityKey, identities, printed_email, printed_phone
 from amocrm.ledger import ClaimStands
 from amocrm.story import logger
 from amocrm.work import Work
@@ -126,9 +126,10 @@ def _search(work: Work, key: IdentityKey) -> Iterator[Contact]:
 
 
 def queries(key: IdentityKey, phone_search: str) -> list[str]:
-    """What to search for: an e-mail as it is, a phone by its last ten digits, and where
-    ``phone_search`` is ``all`` also in E.164 and as people print it."""
+    """What to search for: an e-mail as it is, and with the letters of its domain where those are
+    not Latin; a phone by its last ten digits, and where ``phone_search`` is ``all`` also in E.164
+    and as people print it."""
     if key.kind == "email":
-        return [key.value]
+        return list(dict.fromkeys((key.value, printed_email(key.value))))
     digits = key.value.removeprefix("+")[-SEARCHED_DIGITS:]
     return [digits] if phone_search == "digits" else [digits, key.value, printed_phone(key.value)]

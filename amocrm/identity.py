@@ -18,6 +18,8 @@ from django.core.validators import EmailValidator
 Kind = Literal["email", "phone", "contact"]
 
 _is_email = EmailValidator()
+_BETWEEN_EMAILS = re.compile(r"[\s,;<>()]+")
+_LETTERS = re.compile("[A-Za-z]")
 _INVISIBLE_ENDS = re.compile(r"^[\s\u200b-\u200f\u2060\ufeff]+|[\s\u200b-\u200f\u2060\ufeff]+$")
 
 
@@ -51,10 +53,20 @@ def parse_email(raw: str) -> str | None:
 def parse_phone(raw: str, region: str) -> str | None:
     """The phone in E.164 (``8 (777) 111-22-33`` in ``KZ`` is ``+77771112233``).
 
-    ``region`` is the ISO 3166 country whose prefixes a number without ``+`` is read with.
-    ``None`` where it is no possible number. A number need not be assigned to anybody: new
-    ranges appear faster than libraries do.
+    ``region`` is the ISO 3166 country whose prefixes a number without ``+`` is read with. A
+    foreign number without its ``+`` (``79161234567``) and a domestic one with a ``+`` too many
+    (``+87771112233``) are known for what they are. ``None`` where it is no possible number. It
+    need not be assigned to anybody: new ranges appear faster than libraries do.
     """
+    number = _possible(raw, region)
+    if "+" not in raw:
+        number = number or _valid(f"+{raw.strip()}", region)
+    elif not _valid(raw, region):
+        number = _valid_domestic(raw, region) or number
+    return None if number is None else _e164(number)
+
+
+def _possible(raw: str, region: str) -> phonenumbers.PhoneNumber | None:
     try:
         number = phonenumbers.parse(raw, region)
     except phonenumbers.NumberParseException:
@@ -62,7 +74,31 @@ def parse_phone(raw: str, region: str) -> str | None:
     possible = phonenumbers.is_possible_number_with_reason(number)
     if possible != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
+    if _LETTERS.search(raw.removeprefix("tel:")) and not number.extension:
+        return None  # not the letters of a telephone's keys, but somebody's name
+    return number
+
+
+def _valid(raw: str, region: str) -> phonenumbers.PhoneNumber | None:
+    number = _possible(raw, region)
+    return number if number and phonenumbers.is_valid_number(number) else None
+
+
+def _valid_domestic(raw: str, region: str) -> phonenumbers.PhoneNumber | None:
+    """Read ``raw`` without its ``+`` where the prefix for calls within the country follows it."""
+    prefix = phonenumbers.ndd_prefix_for_region(region, True)
+    domestic = raw.replace("+", "", 1).strip()
+    return _valid(domestic, region) if prefix and domestic.startswith(prefix) else None
+
+
+def _e164(number: phonenumbers.PhoneNumber) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def printed_email(email: str) -> str:
+    """The e-mail as people write it, its domain in its own letters (``anna@пример.рф``)."""
+    local, _, domain = email.rpartition("@")
+    return f"{local}@{idna.decode(domain)}"
 
 
 def printed_phone(e164: str) -> str:
@@ -76,7 +112,8 @@ def identities(
 ) -> frozenset[IdentityKey]:
     """Everybody who is named by these values as typed, less the ``ignored`` ones.
 
-    What cannot be read is left out: it identifies nobody.
+    What cannot be read is left out: it identifies nobody. In a CRM people type names beside a
+    number and two values into one field; those are read, too.
     """
     named = _parse_all(emails, phones, region)
     if not named:
@@ -88,12 +125,23 @@ def identities(
 def _parse_all(emails: Iterable[str], phones: Iterable[str], region: str) -> frozenset[IdentityKey]:
     found: set[IdentityKey] = set()
     for raw in emails:
-        if email := parse_email(raw):
-            found.add(IdentityKey("email", email))
+        found.update(IdentityKey("email", email) for email in _emails_in(raw))
     for raw in phones:
-        if phone := parse_phone(raw, region):
-            found.add(IdentityKey("phone", phone))
+        found.update(IdentityKey("phone", phone) for phone in _phones_in(raw, region))
     return frozenset(found)
+
+
+def _emails_in(text: str) -> list[str]:
+    if email := parse_email(text):
+        return [email]
+    pieces = _BETWEEN_EMAILS.split(text)
+    return [email for piece in pieces if (email := parse_email(piece.removeprefix("mailto:")))]
+
+
+def _phones_in(text: str, region: str) -> list[str]:
+    if phone := parse_phone(text, region):
+        return [phone]
+    return [_e164(match.number) for match in phonenumbers.PhoneNumberMatcher(text, region)]
 
 
 def lock_name(named: Iterable[IdentityKey]) -> str:

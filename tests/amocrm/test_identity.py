@@ -12,6 +12,7 @@ from amocrm.identity import (
     lock_name,
     parse_email,
     parse_phone,
+    printed_email,
     printed_phone,
 )
 
@@ -69,6 +70,15 @@ def test_an_email_has_one_spelling(raw: str, email: str | None) -> None:
         ("٨٧٧٧١١١٢٢٣٣", "+77771112233"),
         ("+1 202 555 0123", "+12025550123"),
         ("+44 20 7946 0958", "+442079460958"),
+        ("79161234567", "+79161234567"),
+        ("7 (916) 123-45-67", "+79161234567"),
+        ("998901234567", "+998901234567"),
+        ("+87771112233", "+77771112233"),
+        ("+8 (701) 222-33-44", "+77012223344"),
+        ("+81 3 1234 5678", "+81312345678"),
+        ("17771112233", None),
+        ("777711122334", None),
+        ("87771112233 anna", None),
         ("", None),
         ("call me", None),
         ("+7777111223", None),
@@ -97,6 +107,7 @@ def test_no_text_breaks_an_email_and_its_value_is_its_own_spelling(raw: str) -> 
     if email is not None:
         assert parse_email(email) == email
         assert parse_email(f" {email.upper()} ") == email
+        assert parse_email(printed_email(email)) == email
         assert email.isascii()
         assert len(email) <= 320
 
@@ -108,6 +119,24 @@ def test_no_text_breaks_a_phone_and_its_value_is_its_own_spelling(raw: str) -> N
         assert parse_phone(phone, "KZ") == phone
         assert parse_phone(printed_phone(phone), "KZ") == phone
         assert phone[1:].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("typed", "values"),
+    [
+        ("87771112233 Анна", {"+77771112233"}),
+        ("87771112233 anna", {"+77771112233"}),
+        ("WhatsApp: +7 777 111 22 33", {"+77771112233"}),
+        ("87771112233, 87012223344", {"+77771112233", "+77012223344"}),
+        ("12.05.2026", set()),
+        ("a@x.kz; B@x.kz", {"a@x.kz", "b@x.kz"}),
+        ("mailto:a@x.kz", {"a@x.kz"}),
+        ("Анна <a@x.kz>", {"a@x.kz"}),
+    ],
+)
+def test_what_people_type_into_a_field_of_a_contact_is_read(typed: str, values: set[str]) -> None:
+    found = identities(emails=[typed], phones=[typed], region="KZ")
+    assert {key.value for key in found} == values
 
 
 def test_what_cannot_be_read_identifies_nobody() -> None:

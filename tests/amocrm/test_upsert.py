@@ -101,6 +101,29 @@ def test_a_lead_made_before_this_service_is_updated(sandbox: RunningSandbox) -> 
     assert contact["phones"] == [PHONE]
 
 
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ({"phones": ["79161234567"]}, {"phone": "+7 916 123-45-67"}),
+        ({"phones": ["87771112233, 87012223344 мама"]}, {"phone": "+77012223344"}),
+        ({"emails": ["anna@пример.рф"]}, {"email": "anna@пример.рф"}),
+        ({"emails": ["other@x.kz; anna@x.kz"]}, {"email": "anna@x.kz"}),
+    ],
+    ids=["foreign number without its plus", "two in one field", "IDN", "two e-mails"],
+)
+def test_a_contact_is_known_however_somebody_typed_it(
+    sandbox: RunningSandbox, typed: dict[str, list[str]], named: dict[str, str]
+) -> None:
+    sandbox.control.config(strangers=False)
+    (lead_id,) = sandbox.control.seed(
+        contacts=[{"name": "Анна", "emails": [], "phones": [], **typed}],
+        leads=[{"contact": 0, "status_id": FIRST_STAGE}],
+    )["leads"]
+    result = delivered(**{"email": "", "phone": "", **named})
+    assert (result.lead_id, result.action) == (lead_id, "updated")
+    assert len(active_leads(sandbox)) == 1
+
+
 def test_a_contact_without_an_active_lead_gets_the_new_one(sandbox: RunningSandbox) -> None:
     planted = sandbox.control.seed(
         contacts=[{"name": "Анна", "emails": [], "phones": ["8 777 111 22 33"]}],
