@@ -63,7 +63,11 @@ def parse_phone(raw: str, region: str) -> str | None:
         number = number or _valid(f"+{raw.strip()}", region)
     elif not _valid(raw, region):
         number = _valid_domestic(raw, region) or number
-    return None if number is None else _e164(number)
+    if number is None:
+        return None
+    phone = _e164(number)
+    # A few impossible ones, all zeros, lose a zero each time they are read.
+    return phone if (again := _possible(phone, region)) and _e164(again) == phone else None
 
 
 def _possible(raw: str, region: str) -> phonenumbers.PhoneNumber | None:
@@ -86,9 +90,12 @@ def _valid(raw: str, region: str) -> phonenumbers.PhoneNumber | None:
 
 def _valid_domestic(raw: str, region: str) -> phonenumbers.PhoneNumber | None:
     """Read ``raw`` without its ``+`` where the prefix for calls within the country follows it."""
-    prefix = phonenumbers.ndd_prefix_for_region(region, True)
-    domestic = raw.replace("+", "", 1).strip()
-    return _valid(domestic, region) if prefix and domestic.startswith(prefix) else None
+    prefix = phonenumbers.ndd_prefix_for_region(region, True) or ""
+    number = _valid(raw.replace("+", "", 1), region)
+    if number is None or not prefix:
+        return None
+    typed = phonenumbers.normalize_digits_only(raw)
+    return number if typed == f"{prefix}{number.national_number}" else None
 
 
 def _e164(number: phonenumbers.PhoneNumber) -> str:
