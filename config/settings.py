@@ -284,6 +284,10 @@ BELL_TRANSPORT_OPTIONS = {
     "retry_on_timeout": False,
     "max_retries": 0,
 }
+# A message that is older is worthless, for the sweep rings again. Sooner none may expire: by a
+# worker's clock that is ahead it would be too old when it comes, and clocks may differ by nearly
+# SETTLE_SECONDS.
+BELL_EXPIRES = SETTLE_SECONDS + 60
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_DEFAULT_QUEUE = "leads"
@@ -303,7 +307,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-due": {
         "task": "leads.tasks.deliver_due",
         "schedule": 2.0,
-        "options": {"expires": 10},
+        "options": {"expires": BELL_EXPIRES},
     },
     "find-duplicate-leads": {
         "task": "leads.tasks.find_duplicate_leads",

@@ -72,9 +72,15 @@ def ring(submission_ids: Sequence[UUID]) -> int:
 def _ring_each(submission_ids: Sequence[UUID]) -> int:
     from leads.tasks import deliver_submission  # the tasks ring, too
 
-    options = conf.current().bell_options
+    settings = conf.current()
+    options = settings.bell_options
     with current_app.connection_for_write(transport_options=options) as connection:
         producer = current_app.amqp.Producer(connection, auto_declare=False)
         for submission_id in submission_ids:
-            deliver_submission.apply_async((str(submission_id),), producer=producer, retry=False)
+            deliver_submission.apply_async(
+                (str(submission_id),),
+                producer=producer,
+                retry=False,
+                expires=settings.bell_expires,
+            )
     return len(submission_ids)

@@ -18,6 +18,7 @@ class LeadsSettings:
     trusted_proxies: int
     redis_enabled: bool
     bell_options: dict[str, Any]
+    bell_expires: int
     claim_for: timedelta
     crm_url: str
     stages: dict[str, int | None]
@@ -31,6 +32,7 @@ def current() -> LeadsSettings:
         trusted_proxies=settings.TRUSTED_PROXIES,
         redis_enabled=settings.REDIS_ENABLED,
         bell_options=settings.BELL_TRANSPORT_OPTIONS,
+        bell_expires=settings.BELL_EXPIRES,
         claim_for=timedelta(seconds=2 * settings.LOCK_TTL),
         crm_url=settings.AMOCRM_BASE_URL.rstrip("/"),
         stages={

@@ -14,11 +14,8 @@ from leads.sweep import ring_due
 
 logger = logging.getLogger(__name__)
 
-#: A bell older than this many seconds is worthless: the sweep has rung again.
-EXPIRES = 60
 
-
-@shared_task(name="leads.tasks.deliver_submission", expires=EXPIRES)
+@shared_task(name="leads.tasks.deliver_submission")
 def deliver_submission(submission_id: str) -> None:
     """Deliver one submission if it is due and nobody else is at it."""
     deliver(UUID(submission_id))
