@@ -63,8 +63,8 @@ def _body(
 
 
 def _send(work: Work, body: bodies.Body) -> Created:
-    """Limiter, checkpoint, claim, send: nothing waits between the last two, and the client
-    gives up where they are more than five seconds apart."""
+    """Limiter, checkpoint, claim, send: the client gives up where the last two are more than
+    five seconds apart."""
 
     def claim() -> None:
         work.person = ledger.claim(work.person, work.request.reference)

@@ -24,8 +24,10 @@ log = logger(__name__)
 
 # How often a checkpoint is repeated because it outlasted the place under the limit.
 CHECKPOINTS = 3
-LATE_PATIENCE = 2.0  # seconds to wait for a place after the last of them
-LONGEST_STALL = 5.0  # seconds between the claim and the sending: who stalls longer gives up
+# Seconds after the last of them, claiming included. Whoever could not take another place by then
+# gives up; so does whoever has stalled for longer and knows it only now.
+LATE_PATIENCE = 4.0
+LONGEST_STALL = 5.0
 
 Hook = Callable[[], None]
 
@@ -77,8 +79,9 @@ class Sender:
         started, sent_at = time.monotonic(), timezone.now()
         just_before()
         if not place.is_fresh:
-            # Too long ago to be counted as sent then. Nothing waits after a claim.
-            self._calls.wait(LATE_PATIENCE if just_before is nothing else 0)
+            # Too long ago to be counted as sent then. Where a commit is slow and others wait, too,
+            # there is hardly one at once; giving up then would cost all that was read.
+            self._calls.wait(max(0.0, LATE_PATIENCE - (time.monotonic() - started)))
         if time.monotonic() - started > LONGEST_STALL:
             raise ComeBack("this process stalled before it could send")
         started = time.monotonic()
