@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
-from amocrm import conf, directory, duplicates
+from amocrm import conf, directory, duplicates, ledger
 from amocrm.client import Client
 from amocrm.entities import Contact, Lead
 from amocrm.errors import ComeBack, RetryLater
 from amocrm.identity import IdentityKey
 from amocrm.ledger import contact_key
-from amocrm.models import DuplicateLead, Identity
+from amocrm.models import DuplicateLead
 from amocrm.paging import Page
 from amocrm.story import logger
 
@@ -203,9 +203,5 @@ def _join_what_the_ledger_knows(
     keys = sorted({contact_key(one) for one in carried}.union(*carried.values()))
     first: dict[int, IdentityKey] = {}
     for start in range(0, len(keys), _SQL_BATCH):
-        batch = frozenset(keys[start : start + _SQL_BATCH])
-        rows = Identity.objects.filter(account=account, value__in={key.value for key in batch})
-        for kind, value, person_id in rows.values_list("kind", "value", "person_id"):
-            key = IdentityKey(kind, value)  # type: ignore[arg-type]
-            if key in batch:
-                together.join(key, first.setdefault(person_id, key))
+        for key, person_id in ledger.owners(account, keys[start : start + _SQL_BATCH]).items():
+            together.join(key, first.setdefault(person_id, key))

@@ -23,6 +23,7 @@ from amocrm.ledger.naming import (
     forget_contact,
     learn,
     name,
+    owners,
 )
 from amocrm.ledger.state import PersonState, claim_lost, is_recorded, read, version_of
 
@@ -40,6 +41,7 @@ __all__ = [
     "is_recorded",
     "learn",
     "name",
+    "owners",
     "read",
     "record",
     "release",
