@@ -7,7 +7,8 @@ are dropped here and stay untouched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from functools import partial
 
 from amocrm import conf, ledger, paging
@@ -21,6 +22,7 @@ from amocrm.work import Work
 log = logger(__name__)
 
 MOST_PAGES = 10
+MOST_NEW_PAGES = 40
 SEARCHED_DIGITS = 10
 
 
@@ -51,15 +53,19 @@ def find_contacts(work: Work) -> list[Contact]:
     return sorted(found.values(), key=lambda contact: contact.id, reverse=True)
 
 
-def newest_contacts_of(work: Work, is_old: Callable[[Contact], bool]) -> list[Contact]:
-    """This person's contacts among the newest ones, down to the first that ``is_old``: the
-    search does not see what was made a moment ago, this list does."""
+def newest_contacts_of(work: Work, *, since: datetime) -> list[Contact]:
+    """This person's contacts among those made ``since`` then: the search does not see what was
+    made a moment ago, the list of the newest does.
+
+    It ends with a page on which all are older. One alone says nothing: whoever imports a contact
+    may say when it was made.
+    """
     found: dict[int, Contact] = {}
-    what = "the newest contacts"
-    for contact in paging.each(work.crm.newest_contacts, most_pages=MOST_PAGES, what=what):
-        if is_old(contact):
+    pages = paging.pages(work.crm.newest_contacts, most_pages=MOST_NEW_PAGES, what="new contacts")
+    for page in pages:
+        _take(work, found, page)
+        if all(contact.created_at < since for contact in page):
             break
-        _take(work, found, [contact])
     return list(found.values())
 
 

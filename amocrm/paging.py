@@ -24,14 +24,20 @@ class Page(Generic[T]):
 
 
 def each(fetch: Callable[[int], Page[T]], *, most_pages: int, what: str = "") -> Iterator[T]:
-    """The rows of all pages, at most so many. Where the rest matters, a warning names ``what``.
+    """The rows of all pages, as :func:`pages` gives them."""
+    for rows in pages(fetch, most_pages=most_pages, what=what):
+        yield from rows
+
+
+def pages(fetch: Callable[[int], Page[T]], *, most_pages: int, what: str = "") -> Iterator[list[T]]:
+    """The rows page by page, at most so many. Where the rest matters, a warning names ``what``.
 
     Pages count from 1. They are capped because amoCRM ignores a filter that it does not know,
     and then answers with the whole collection.
     """
     for number in range(1, most_pages + 1):
         page = fetch(number)
-        yield from page.rows
+        yield page.rows
         if not page.has_next:
             return
     if what:

@@ -34,7 +34,7 @@ def reconcile(work: Work) -> None:
     contacts = {
         contact.id: contact
         for contact in (
-            *directory.newest_contacts_of(work, lambda contact: contact.created_at < oldest),
+            *directory.newest_contacts_of(work, since=oldest),
             *directory.find_contacts(work),
         )
     }

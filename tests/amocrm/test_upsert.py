@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 import time_machine
 from django.utils import timezone
 
@@ -537,6 +538,39 @@ def test_a_lead_whose_answer_was_lost_is_adopted(sandbox: RunningSandbox) -> Non
     (lead,) = active_leads(sandbox)
     assert (result.lead_id, result.action) == (lead["id"], "created")
     assert totals()["adopted"] == 1
+
+
+def imported(sandbox: RunningSandbox, many: int, age: timedelta) -> None:
+    """Another integration brings contacts, and says when they were made."""
+    made_at = int((timezone.now() - age).timestamp())
+    rows = [{"name": f"Import {number}", "created_at": made_at} for number in range(many)]
+    for start in range(0, many, 200):
+        requests.post(
+            f"{sandbox.url}/api/v4/contacts",
+            json=rows[start : start + 200],
+            headers={"Authorization": "Bearer any"},
+            timeout=30,
+        ).raise_for_status()
+
+
+@pytest.mark.parametrize(
+    ("many", "age"),
+    [(1, timedelta(days=400)), (2600, timedelta())],
+    ids=["one that says it is old", "more than ten pages"],
+)
+def test_an_import_does_not_hide_the_lead_whose_answer_was_lost(
+    sandbox: RunningSandbox, many: int, age: timedelta
+) -> None:
+    sandbox.control.config(index_lag=3600)
+    sandbox.control.fault("lose_answer", method="POST", path="/api/v4/leads/complex")
+    request, progress = request_of(), Remembered()
+    with pytest.raises(OutcomeUnknown):
+        upsert_lead(request, progress)
+    imported(sandbox, many, age)
+
+    with time_machine.travel(timezone.now() + timedelta(seconds=301)):
+        assert upsert_lead(request, progress).action == "created"
+    assert len(active_leads(sandbox)) == 1
 
 
 def test_a_post_that_was_never_carried_out_is_made_again_only_after_settling(
