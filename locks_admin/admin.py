@@ -5,6 +5,7 @@ None of the inherited addresses is kept: they would query a table that does not 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
@@ -33,7 +34,6 @@ else:
     _LockAdmin = admin.ModelAdmin
 
 REFRESH_SECONDS = 2
-LONGEST_REASON = 200
 
 
 @admin.register(Lock)
@@ -87,13 +87,14 @@ class LockAdmin(_LockAdmin):
         """
         self._require_delete(request)
         if request.method != "POST":
+            messages.info(request, _("Nothing was cleared: choose again."))
             return _back()
         try:
             rows = board.read()
             if "confirmed" not in request.POST:
                 return self._confirm(request, chosen(request.POST, rows))
             choice = as_shown(request.POST.get("shown", "").splitlines(), rows)
-            why = request.POST.get("reason", "").strip()[:LONGEST_REASON]
+            why = audit.reason(request.POST.get("reason", ""))
             if not why:
                 return self._confirm(request, choice, reason_missing=True)
             self._clear(request, choice, why)
@@ -117,7 +118,7 @@ class LockAdmin(_LockAdmin):
         self, request: HttpRequest, choice: Choice, *, reason_missing: bool = False
     ) -> HttpResponse:
         if not choice.going:
-            _report(request, choice, {})
+            _report(request, choice, Counter())
             if not (choice.changed or choice.gone):
                 messages.warning(request, _("No lock was chosen, so there is nothing to clear."))
             return _back()
@@ -128,7 +129,7 @@ class LockAdmin(_LockAdmin):
             "rows": rows,
             "delivering": sum(row.delivering for row in rows),
             "reason_missing": reason_missing,
-            "longest_reason": LONGEST_REASON,
+            "longest_reason": audit.LONGEST_REASON,
         }
         return TemplateResponse(request, "admin/locks_admin/lock/confirm.html", context)
 
@@ -136,7 +137,7 @@ class LockAdmin(_LockAdmin):
         user = _user(request)
         outcome = board.clear(choice.going, by=user.get_username(), why=why)
         audit.log_cleared(user, outcome, why=why)
-        _report(request, choice, {one: sum(o.result is one for o in outcome) for one in Result})
+        _report(request, choice, board.tally(outcome))
 
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
         return {
@@ -155,13 +156,28 @@ class LockAdmin(_LockAdmin):
             raise PermissionDenied
 
 
-def _report(request: HttpRequest, choice: Choice, results: dict[Result, int]) -> None:
-    cleared = results.get(Result.CLEARED, 0)
-    changed = choice.changed + results.get(Result.CHANGED, 0)
-    gone = choice.gone + results.get(Result.MISSING, 0)
+def _report(request: HttpRequest, choice: Choice, results: Counter[Result]) -> None:
+    cleared = results[Result.CLEARED]
+    changed = choice.changed + results[Result.CHANGED]
+    gone = choice.gone + results[Result.MISSING]
+    odd, unknown = results[Result.NO_LOCK], results[Result.UNKNOWN]
     if cleared:
         text = ngettext("Cleared %(count)d lock.", "Cleared %(count)d locks.", cleared)
         messages.success(request, text % {"count": cleared})
+    if unknown:
+        text = ngettext(
+            "Redis went silent: whether %(count)d lock was cleared is not known. Look again.",
+            "Redis went silent: whether %(count)d locks were cleared is not known. Look again.",
+            unknown,
+        )
+        messages.error(request, text % {"count": unknown})
+    if odd:
+        text = ngettext(
+            "%(count)d key holds no lock and was left: remove it with redis-cli.",
+            "%(count)d keys hold no lock and were left: remove them with redis-cli.",
+            odd,
+        )
+        messages.warning(request, text % {"count": odd})
     if changed:
         text = ngettext(
             "%(count)d lock changed hands meanwhile and was left.",

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from rest_framework import status as http
 from rest_framework.response import Response
 
@@ -22,13 +23,14 @@ from locks_admin.people import shown_name, shown_text
 OPERATIONAL = "✅ Lock system operational"
 NOT_CONNECTED = "⚠️ Redis not connected: submissions are accepted, deliveries wait until it is back"
 NOT_WRITABLE = "⚠️ Redis does not accept writes: submissions are accepted, deliveries wait"
+UNREADABLE = "⚠️ Redis answers, but its locks cannot be listed: how many there are is not known"
 SWITCHED_OFF = "⚠️ Locks are switched off: REDIS_ENABLED must be true"
 
 
 Body = dict[str, Any]
 
 
-def status(redis: Health, deliveries: Deliveries, active: int) -> Body:
+def status(redis: Health, deliveries: Deliveries, active: int | None) -> Body:
     """How things stand. Holds no personal data: anybody may read it."""
     rate = glance.requests_per_second(redis)
     return {
@@ -37,7 +39,7 @@ def status(redis: Health, deliveries: Deliveries, active: int) -> Body:
             "redis_connected": redis.connected,
             "redis_available": redis.available,
             "locks_enabled": redis.enabled,
-            "active_locks": active,
+            "active_locks": active or 0,
         },
         "deliveries": {
             "due": deliveries.due,
@@ -48,7 +50,7 @@ def status(redis: Health, deliveries: Deliveries, active: int) -> Body:
         "requests_per_second": None if rate is None else {"now": rate[0], "limit": rate[1]},
         "events": glance.events_today(),
         "token_warning": glance.token_warning(),
-        "message": _verdict(redis),
+        "message": UNREADABLE if active is None else _verdict(redis),
         "timestamp": _now(),
     }
 
@@ -100,10 +102,25 @@ def would_clear(count: int) -> Body:
     return cleared(0) | {"message": f"Would clear {count} AmoCRM locks"}
 
 
-def refusal(code: int, error: str) -> Response:
-    """Nothing was cleared, and why."""
-    body = {"success": False, "error": error, "deleted": 0, "timestamp": _now()}
+def refusal(code: int, error: str, *, cleared: int = 0) -> Response:
+    """Why not all was cleared; nothing, as a rule."""
+    body = {"success": False, "error": error, "deleted": cleared, "timestamp": _now()}
     return Response(body, status=code)
+
+
+def changed_hands() -> str:
+    """Why one lock was left."""
+    return _("Somebody else holds this lock now: nothing was cleared.")
+
+
+def went_silent(unknown: int, *, cleared: int) -> Response:
+    """503 where Redis did not say what became of the last ones."""
+    error = ngettext(
+        "Redis went silent: whether %(count)d lock was cleared is not known. Look again.",
+        "Redis went silent: whether %(count)d locks were cleared is not known. Look again.",
+        unknown,
+    )
+    return refusal(http.HTTP_503_SERVICE_UNAVAILABLE, error % {"count": unknown}, cleared=cleared)
 
 
 def redis_down(trouble: Exception, *, listing: bool) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -78,40 +79,46 @@ class LockListView(LocksView):
 
     def get(self, request: Request) -> Response:
         """List them, in the order of ``sort``."""
-        rows = ordered(_wanted(request), request.query_params.get("sort", ""))
-        return Response(answers.listing(glance.redis(), rows, full=may_see_people(request.user)))
+        full = may_see_people(request.user)
+        rows = ordered(_wanted(request), request.query_params.get("sort", ""), full=full)
+        return Response(answers.listing(glance.redis(), rows, full=full))
 
     def delete(self, request: Request) -> Response:
         """Clear them; ``dry_run=true`` only counts, ``reason`` goes into the history."""
-        known = {*Wanted.NAMES, "dry_run", "reason"}
-        if unknown := sorted(set(request.query_params) - known):
-            raise BadFilter(_("Unknown filter: %(names)s") % {"names": ", ".join(unknown)})
+        _know_all(request, {*Wanted.NAMES, "dry_run", "reason"})
         rows = _wanted(request)
         if flag(request.query_params, "dry_run"):
             return Response(answers.would_clear(len(rows)))
-        return Response(answers.cleared(len(_clear(request, rows)[Result.CLEARED])))
+        outcome = _clear(request, rows)
+        if unknown := outcome[Result.UNKNOWN]:
+            return answers.went_silent(unknown, cleared=outcome[Result.CLEARED])
+        return Response(answers.cleared(outcome[Result.CLEARED]))
 
 
 class LockView(LocksView):
     """``/api/admin/amocrm-locks/<key>``: one lock."""
 
     def delete(self, request: Request, key: str) -> Response:
-        """Clear it: 404 if it is not there, 409 if its holder is not ``holder_id``."""
+        """Clear it: 404 if it is not there, 409 if its holder is not ``holder_id``.
+
+        ``stale`` and ``older_than`` clear it only if it is that, ``dry_run`` clears nothing.
+        """
+        _know_all(request, {"holder_id", "stale", "older_than", "dry_run", "reason"})
         rows = _listed_as(request, key)
+        if not rows:
+            return answers.refusal(status.HTTP_404_NOT_FOUND, _("There is no such lock."))
         holder_id = request.query_params.get("holder_id")
         meant = [row for row in rows if holder_id in (None, row.lock.holder_id)]
         if len(meant) > 1:
             return answers.refusal(
                 status.HTTP_409_CONFLICT, _("Several locks look like this one: add its holder_id.")
             )
-        outcome = _clear(request, meant)
-        if outcome[Result.CLEARED]:
-            return Response(answers.cleared(1))
-        if not rows or outcome[Result.MISSING]:
-            return answers.refusal(status.HTTP_404_NOT_FOUND, _("There is no such lock."))
-        return answers.refusal(
-            status.HTTP_409_CONFLICT, _("Somebody else holds this lock now: nothing was cleared.")
-        )
+        if not meant:
+            return answers.refusal(status.HTTP_409_CONFLICT, answers.changed_hands())
+        wanted = Wanted.read(request.query_params).among(meant, full=True)
+        if flag(request.query_params, "dry_run"):
+            return Response(answers.would_clear(len(wanted)))
+        return _cleared_one(_clear(request, wanted))
 
 
 class HistoryView(LocksView):
@@ -140,9 +147,30 @@ def _listed_as(request: Request, key: str) -> list[BoardRow]:
     return [row for row in board.read() if key in (row.name, shown_name(row.name, full=False))]
 
 
-def _clear(request: Request, rows: list[BoardRow]) -> dict[Result, list[str]]:
+def _know_all(request: Request, known: set[str]) -> None:
+    """Refuse what would be ignored: nobody means to clear more than was asked for."""
+    if unknown := sorted(set(request.query_params) - known):
+        raise BadFilter(_("Unknown filter: %(names)s") % {"names": ", ".join(unknown)})
+    if request.data:
+        raise BadFilter(_("Put the filters into the address, not into a body."))
+
+
+def _clear(request: Request, rows: list[BoardRow]) -> Counter[Result]:
     user = cast(User, request.user)
-    why = request.query_params.get("reason", "").strip() or DEFAULT_REASON
+    why = audit.reason(request.query_params.get("reason", "")) or DEFAULT_REASON
     outcome = board.clear(rows, by=user.get_username(), why=why)
     audit.log_cleared(user, outcome, why=why)
-    return {result: [one.row.name for one in outcome if one.result is result] for result in Result}
+    return board.tally(outcome)
+
+
+def _cleared_one(outcome: Counter[Result]) -> Response:
+    if outcome[Result.MISSING]:
+        return answers.refusal(status.HTTP_404_NOT_FOUND, _("There is no such lock."))
+    if outcome[Result.CHANGED]:
+        return answers.refusal(status.HTTP_409_CONFLICT, answers.changed_hands())
+    if outcome[Result.NO_LOCK]:
+        error = _("This key holds no lock: remove it with redis-cli.")
+        return answers.refusal(status.HTTP_409_CONFLICT, error)
+    if outcome[Result.UNKNOWN]:
+        return answers.went_silent(1, cleared=0)
+    return Response(answers.cleared(outcome[Result.CLEARED]))

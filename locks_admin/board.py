@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -101,17 +102,17 @@ def only(
 def clear(rows: Sequence[BoardRow], *, by: str, why: str) -> list[Cleared]:
     """Clear these locks where they are still as in ``rows``, and wake who waits for them.
 
-    There are none when locks are switched off. Raises as :func:`read` does, and
-    :class:`ValueError` for a lock that is not ours.
+    There are none when locks are switched off. Raises :class:`ValueError` for a lock that is
+    not ours.
     """
     if not conf.current().redis_enabled:
         return []
     return clearing.clear([row.lock for row in rows], by=by, why=why)
 
 
-def count_cleared(outcome: Iterable[Cleared]) -> int:
-    """How many of these are gone by our hand."""
-    return sum(one.result is Result.CLEARED for one in outcome)
+def tally(outcome: Iterable[Cleared]) -> Counter[Result]:
+    """How many of these ended how."""
+    return Counter(one.result for one in outcome)
 
 
 def _state(lock: LockRow, deliverers: dict[str, str], ttl_ms: int) -> State:

@@ -71,14 +71,14 @@ def token_warning() -> str | None:
     return tokens.expiry_warning(timezone.now())
 
 
-def active_locks(state: Health) -> int:
-    """How many locks there are; 0 when nobody can tell."""
+def active_locks(state: Health) -> int | None:
+    """How many locks there are, none without Redis; ``None`` when nobody can tell."""
     if not state.connected:
         return 0
     try:
         return inventory.count()
     except TROUBLE:
-        return 0
+        return None
 
 
 def requests_per_second(state: Health) -> tuple[float, float] | None:

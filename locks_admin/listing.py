@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,15 +12,18 @@ from django.utils.translation import gettext as _
 
 from locks_admin import board
 from locks_admin.board import BoardRow, State
-from locks_admin.people import label, shown_name
+from locks_admin.people import label, read_name, shown_name
 
 _YES = ("1", "true", "yes", "on")
 _NO = ("", "0", "false", "no", "off")
 _NEVER = float("inf")
+_PHONE = re.compile(r"[\d\s()+.-]+")
+_NO_DIGITS = re.compile(r"\D")
+_FEWEST_DIGITS = 7
+_LOCAL_DIGITS = 10  # without the country's code or the 8 in its place
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 SORTS: dict[str, Callable[[BoardRow], Any]] = {
-    "person": lambda row: row.name,
     "state": lambda row: list(State).index(row.state),
     "held": lambda row: -1 if row.lock.held_ms is None else row.lock.held_ms,
     "left": lambda row: _NEVER if row.lock.ttl_ms is None else row.lock.ttl_ms,
@@ -62,19 +66,22 @@ class Wanted:
     def among(self, rows: Iterable[BoardRow], *, full: bool) -> list[BoardRow]:
         """Those of ``rows`` that are asked for; masked people are found masked only."""
         chosen = board.only(rows, stale=self.stale, older_than=self.older_than)
-        words = self.words.casefold()
         return [
             row
             for row in chosen
             if (self.state is None or row.state is self.state)
-            and (not words or words in _text(row, full=full))
+            and is_found(self.words, row.name, row.lock.holder_id, full=full)
         ]
 
 
-def ordered(rows: Iterable[BoardRow], sort: str) -> list[BoardRow]:
-    """Sorted by one of :data:`SORTS`, downwards with a minus before it; by person if unknown."""
-    key = SORTS.get(sort.removeprefix("-"), SORTS["person"])
-    return sorted(rows, key=key, reverse=sort.startswith("-"))
+def ordered(rows: Iterable[BoardRow], sort: str, *, full: bool) -> list[BoardRow]:
+    """Sorted by one of :data:`SORTS`, downwards with a minus before it; else by person, who is
+    masked unless ``full``: an order tells, too."""
+
+    def person(row: BoardRow) -> str:
+        return shown_name(row.name, full=full)
+
+    return sorted(rows, key=SORTS.get(sort.removeprefix("-"), person), reverse=sort.startswith("-"))
 
 
 def flag(params: Params, name: str) -> bool:
@@ -108,13 +115,14 @@ def _seconds(text: str) -> float | None:
     return seconds
 
 
-def _text(row: BoardRow, *, full: bool) -> str:
-    texts = (
-        shown_name(row.name, full=full),
-        label(row.name, full=full),
-        row.lock.holder_id,
-    )
-    return "\n".join(texts).casefold()
+def is_found(words: str, name: str, holder_id: str, *, full: bool) -> bool:
+    """Whether the person or the holder of a lock has ``words``, a phone in any spelling."""
+    words = words.strip().casefold()
+    shown = (shown_name(name, full=full), label(name, full=full), holder_id)
+    if words in "\n".join(shown).casefold():
+        return True
+    digits = _NO_DIGITS.sub("", words) if _PHONE.fullmatch(words) else ""
+    return len(digits) >= _FEWEST_DIGITS and digits[-_LOCAL_DIGITS:] in read_name(shown[0]).phone
 
 
 def _named(name: str, value: str) -> dict[str, str]:

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from amocrm import conf
 from amocrm.locks import history
 from amocrm.locks.history import Kind, LockEvent
-from locks_admin.listing import BadFilter
-from locks_admin.people import handle, label, shown_name
+from locks_admin.listing import BadFilter, is_found
+from locks_admin.people import handle
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1_000
@@ -40,12 +40,12 @@ def latest(
     """
     if not conf.current().redis_enabled:
         return []
-    words = words.strip().casefold()
 
     def match(event: LockEvent) -> bool:
-        return (not of or handle(event.name) == of) and words in _text(event, full=full)
+        is_theirs = not of or handle(event.name) == of
+        return is_theirs and is_found(words, event.name, event.holder_id, full=full)
 
-    events = history.latest(limit, match if words or of else None)
+    events = history.latest(limit, match if words.strip() or of else None)
     return events if held is None else with_expiries(events, held)[:limit]
 
 
@@ -79,8 +79,3 @@ def read_limit(text: str) -> int:
             % {"most": MAX_LIMIT, "value": text}
         )
     return int(text)
-
-
-def _text(event: LockEvent, *, full: bool) -> str:
-    texts = (shown_name(event.name, full=full), label(event.name, full=full), event.holder_id)
-    return "\n".join(texts).casefold()

@@ -17,7 +17,7 @@ from redis_lock import UNLOCK_SCRIPT
 from amocrm import events, story
 from amocrm.events import Event
 from amocrm.locks import history
-from amocrm.locks.connection import locks_client
+from amocrm.locks.connection import TROUBLE, locks_client
 from amocrm.locks.inventory import LockRow, as_value
 from amocrm.locks.names import SIGNAL_LIFE_MS, is_ours, key_of, signal_of
 
@@ -27,11 +27,17 @@ logger = story.logger(__name__)
 
 
 class Result(StrEnum):
-    """What became of a lock that was to be cleared."""
+    """What became of a lock that was to be cleared.
+
+    ``NO_LOCK``: something else than a string lies under its key, and stays. ``UNKNOWN``: Redis
+    went silent meanwhile.
+    """
 
     CLEARED = "cleared"
     MISSING = "missing"
     CHANGED = "changed"
+    NO_LOCK = "no lock"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -46,21 +52,28 @@ def clear(rows: Sequence[LockRow], *, by: str, why: str) -> list[Cleared]:
     """Clear these locks where their holder is still the one in ``rows``; wake the waiters.
 
     ``by`` and ``why`` go into the log and the history. Raises :class:`ValueError` for a name
-    that is not ours, before anything is touched, and one of ``connection.TROUBLE`` without
-    Redis.
+    that is not ours, before anything is touched. Redis going silent is no error here: what was
+    cleared until then is cleared, and the rest is :attr:`Result.UNKNOWN`.
     """
     for row in rows:
         if not is_ours(row.name):
             raise ValueError(f"{row.name!r} is no lock of ours: it stays")
     client = locks_client()
-    chunks = (rows[at : at + _BATCH] for at in range(0, len(rows), _BATCH))
-    outcome = [one for chunk in chunks for one in _clear(client, chunk)]
+    outcome: list[Cleared] = []
+    try:
+        for at in range(0, len(rows), _BATCH):
+            outcome += _clear(client, rows[at : at + _BATCH])
+    except TROUBLE:
+        outcome += [Cleared(row, Result.UNKNOWN) for row in rows[len(outcome) :]]
     gone = [one.row for one in outcome if one.result is Result.CLEARED]
     history.record_cleared([(row.name, row.holder_id, row.held_ms) for row in gone], by=by, why=why)
     for row in gone:
         logger.warning("🧹 Lock CLEARED: %s (held by %s) by %s [LOCK]", row.name, row.holder_id, by)
     if gone:
         events.count(Event.LOCK_CLEARED, len(gone))
+    for one in outcome:
+        if one.result is Result.UNKNOWN:
+            logger.warning("🧹 Lock perhaps CLEARED: %s by %s [LOCK]", one.row.name, by)
     return outcome
 
 
@@ -84,4 +97,6 @@ def _clear(client: Redis, rows: Sequence[LockRow]) -> list[Cleared]:
 def _result(refused: int | Exception, exists: int | Exception) -> Result:
     if refused == 0:
         return Result.CLEARED
+    if isinstance(refused, Exception):
+        return Result.NO_LOCK if "WRONGTYPE" in str(refused) else Result.UNKNOWN
     return Result.MISSING if exists == 0 else Result.CHANGED

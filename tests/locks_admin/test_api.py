@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from amocrm.locks import history
+from amocrm.locks import clearing, history
 from amocrm.models import AccountState
 from leads.models import Submission
 from locks_admin import glance, troubles
@@ -346,6 +346,78 @@ def test_an_unknown_filter_clears_nothing(locks: Locks, operator: User) -> None:
     assert client(operator).delete(f"{LIST}?stael=true").status_code == 400
     assert client(operator).delete(f"{LIST}?older_than=soon").status_code == 400
     assert locks.names() == {NAME}
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"dry_run": "true"}, 200),
+        ({"stale": "true"}, 200),
+        ({"older_than": "3600"}, 200),
+        ({"holderid": "nobody"}, 400),
+        ({"q": "x"}, 400),
+    ],
+)
+def test_what_is_asked_of_one_lock_is_heeded(
+    locks: Locks, operator: User, query: dict[str, str], code: int
+) -> None:
+    locks.put()
+    answer = client(operator).delete(f"{LIST}/{NAME}", query_params=query)
+    assert answer.status_code == code
+    assert answer.json().get("deleted", 0) == 0
+    assert locks.names() == {NAME}
+
+
+@pytest.mark.parametrize("url", [LIST, f"{LIST}/{NAME}"])
+def test_filters_in_a_body_are_refused(locks: Locks, operator: User, url: str) -> None:
+    locks.put()
+    answer = client(operator).delete(url, {"dry_run": True}, format="json")
+    assert (answer.status_code, locks.names()) == (400, {NAME})
+
+
+def test_a_key_that_holds_no_lock_is_left(locks: Locks, operator: User) -> None:
+    locks.redis.rpush(f"lock:{NAME}", "a list")
+    answer = client(operator).delete(f"{LIST}/{NAME}")
+    assert (answer.status_code, locks.names()) == (409, {NAME})
+    assert "redis-cli" in answer.json()["error"]
+
+
+def test_a_reason_is_kept_as_far_as_a_database_takes_it(locks: Locks, operator: User) -> None:
+    locks.put()
+    reason = "[1]\x00" + "x" * 500
+    client(operator).delete(LIST, query_params={"reason": reason})
+    entry = LogEntry.objects.get()
+    assert entry.get_change_message().strip() == f"[1] {'x' * 196}"
+
+
+def freeze_before_batch(
+    monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer, number: int
+) -> None:
+    """Let Redis stop answering when this batch of locks is about to be cleared."""
+    real, begun = clearing._clear, []
+
+    def clear(*args: Any) -> Any:
+        begun.append(1)
+        if len(begun) == number:
+            redis_server.pause()
+        return real(*args)
+
+    monkeypatch.setattr(clearing, "_clear", clear)
+
+
+def test_what_was_cleared_before_redis_went_silent_is_told(
+    locks: Locks, operator: User, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = locks.put("p000@b.kz:7")
+    value = locks.value(name) or ""
+    locks.redis.mset({f"lock:amocrm:lead:p{at:03}@b.kz:7": value for at in range(600)})
+    freeze_before_batch(monkeypatch, redis_server, 2)
+    answer = client(operator).delete(LIST)
+    redis_server.resume()
+    assert (answer.status_code, answer.json()["deleted"]) == (503, 500)
+    assert " 100 " in answer.json()["error"]
+    assert LogEntry.objects.count() == 500
+    assert len(locks.names()) == 100
 
 
 def test_a_dry_run_clears_nothing(locks: Locks, operator: User) -> None:

@@ -11,10 +11,19 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from amocrm.locks.clearing import Cleared, Result
+from amocrm.answers import one_line
+from amocrm.locks.clearing import Result
 from amocrm.locks.connection import TROUBLE
 from locks_admin import board
 from locks_admin.board import DELIVERING, BoardRow
+
+_WORDS = {
+    Result.CLEARED: "cleared",
+    Result.MISSING: "was gone already",
+    Result.CHANGED: "changed hands meanwhile, left",
+    Result.NO_LOCK: "holds no lock, left: remove it with redis-cli",
+    Result.UNKNOWN: "not known: Redis went silent",
+}
 
 
 def seconds(text: str) -> float:
@@ -61,8 +70,11 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Redis does not answer, so nothing was cleared: {trouble}"
             ) from trouble
-        lines = [(one.row.name, _words(one)) for one in outcome]
-        self._report(options, lines, board.count_cleared(outcome))
+        lines = [(one.row.name, _WORDS[one.result]) for one in outcome]
+        results = board.tally(outcome)
+        self._report(options, lines, results[Result.CLEARED])
+        if unknown := results[Result.UNKNOWN]:
+            raise CommandError(f"Redis went silent: what became of {unknown} is not known.")
 
     def _chosen(self, options: dict[str, Any]) -> list[BoardRow]:
         rows = board.read()
@@ -74,7 +86,7 @@ class Command(BaseCommand):
 
     def _ask(self, rows: Sequence[BoardRow]) -> None:
         for row in rows:
-            self.stdout.write(f"{row.name}  {row.state}  {row.lock.holder_id}")
+            self.stdout.write(f"{one_line(row.name)}  {row.state}  {row.lock.holder_id}")
         delivering = sum(row.state in DELIVERING for row in rows)
         if delivering:
             self.stdout.write(
@@ -93,7 +105,7 @@ class Command(BaseCommand):
     def _report(self, options: dict[str, Any], lines: list[tuple[str, str]], count: int) -> None:
         if options["json"]:
             body = {
-                "success": True,
+                "success": all(result != _WORDS[Result.UNKNOWN] for _, result in lines),
                 "dry_run": options["dry_run"],
                 "locks": [{"key": name, "result": result} for name, result in lines],
                 "deleted": count,
@@ -101,19 +113,11 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(body, ensure_ascii=False))
             return
         for name, result in lines:
-            self.stdout.write(f"{name}  {result}")
+            self.stdout.write(f"{one_line(name)}  {result}")
         if options["dry_run"]:
             self.stdout.write(f"Would clear {len(lines)} AmoCRM locks")
         else:
             self.stdout.write(f"Cleared {count} AmoCRM locks")
-
-
-def _words(one: Cleared) -> str:
-    return {
-        Result.CLEARED: "cleared",
-        Result.MISSING: "was gone already",
-        Result.CHANGED: "changed hands meanwhile, left",
-    }[one.result]
 
 
 def _me() -> str:
