@@ -22,7 +22,12 @@ class Choice:
     @property
     def as_text(self) -> str:
         """The choice for a form's field, one lock a line."""
-        return "\n".join(f"{handle(row.name)} {row.lock.holder_id}" for row in self.going)
+        return "\n".join(map(pick, self.going))
+
+
+def pick(row: BoardRow) -> str:
+    """A lock with its holder, short: tens of thousands fit into one form."""
+    return f"{handle(row.name)} {handle(row.lock.holder_id)}"
 
 
 def chosen(form: QueryDict, rows: Iterable[BoardRow]) -> Choice:
@@ -38,15 +43,14 @@ def chosen(form: QueryDict, rows: Iterable[BoardRow]) -> Choice:
 
 
 def as_shown(picks: Iterable[str], rows: Iterable[BoardRow]) -> Choice:
-    """Those of ``rows`` that are picked (``<handle> <holder id>``) and have not changed hands."""
+    """Those of ``rows`` that are picked and have not changed hands."""
     now = {handle(row.name): row for row in rows}
     choice = Choice()
-    for pick in dict.fromkeys(filter(None, picks)):
-        name, _, holder_id = pick.partition(" ")
-        row = now.get(name)
+    for picked in dict.fromkeys(filter(None, picks)):
+        row = now.get(picked.partition(" ")[0])
         if row is None:
             choice.gone += 1
-        elif row.lock.holder_id != holder_id:
+        elif picked != pick(row):
             choice.changed += 1
         else:
             choice.going.append(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -35,18 +36,20 @@ def context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any]:
     full = may_see_people(user)
     redis = glance.redis()
     deliveries = glance.deliveries()
-    rows = _read(connected=redis.connected)
+    rows, unreadable = _read(connected=redis.connected)
     wanted, bad_filter = _wanted(params)
     found = wanted.among(rows, full=full)
     sort = params.get("sort", "-held")
-    pages = Paginator(ordered(found, sort), PER_PAGE)
+    pages = Paginator(ordered(found, sort, full=full), PER_PAGE)
     here = pages.get_page(params.get("page"))
     return {
         "redis": redis,
         "deliveries": deliveries,
         "rate": glance.requests_per_second(redis),
         "counters": _counters(),
-        "troubles": troubles.find(redis, deliveries, rows),
+        "counted_since": _utc_midnight(),
+        "troubles": troubles.find(redis, deliveries, rows, unreadable=unreadable),
+        "is_known": redis.connected and not unreadable,
         "total": len(rows),
         "stale": sum(row.state in STALE for row in rows),
         "states": _states(rows, wanted.state),
@@ -57,7 +60,9 @@ def context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any]:
         "found": len(found),
         "bad_filter": bad_filter,
         "filters": _filters(params),
-        "history": _history(params, rows, full=full, connected=redis.connected),
+        "history": _history(
+            params, None if unreadable else rows, full=full, connected=redis.connected
+        ),
         "who": params.get("who", ""),
         "of": params.get("of", ""),
         "charts": _charts(connected=redis.connected),
@@ -87,21 +92,22 @@ def _filters(params: QueryDict) -> dict[str, dict[str, Any]]:
     }
 
 
-def _read(*, connected: bool) -> list[BoardRow]:
+def _read(*, connected: bool) -> tuple[list[BoardRow], str]:
+    """The locks, and why they cannot be told although Redis answers."""
     if not connected:
-        return []
+        return [], ""
     try:
-        return board.read()
-    except TROUBLE:
-        return []
+        return board.read(), ""
+    except TROUBLE as trouble:
+        return [], str(trouble) or type(trouble).__name__
 
 
 def _history(
-    params: QueryDict, rows: list[BoardRow], *, full: bool, connected: bool
+    params: QueryDict, rows: list[BoardRow] | None, *, full: bool, connected: bool
 ) -> list[ShownEvent] | None:
     if not connected:
         return None
-    held = {row.lock.holder_id for row in rows}
+    held = None if rows is None else {row.lock.holder_id for row in rows}
     try:
         events = timeline.latest(
             timeline.DEFAULT_LIMIT,
@@ -115,19 +121,24 @@ def _history(
     return shown_events(events, full=full)
 
 
-def _charts(*, connected: bool) -> list[chart.Panel]:
+def _charts(*, connected: bool) -> list[chart.Panel] | None:
     if not connected:
-        return []
+        return None
     try:
         minutes = cache.get_or_set("locks_admin.timings", timings.last_hour, CHART_AGE)
     except TROUBLE:
-        return []
+        return None
     return chart.panels(minutes or [])
 
 
 def _counters() -> list[tuple[Any, int]]:
     totals = glance.events_today()
     return [(COUNTER_NAMES.get(name, name), count) for name, count in totals.items() if count]
+
+
+def _utc_midnight() -> datetime:
+    """Where the day of the counters begins."""
+    return timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _states(rows: list[BoardRow], chosen: State | None) -> list[dict[str, Any]]:

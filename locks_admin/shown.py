@@ -13,6 +13,7 @@ from amocrm import conf
 from amocrm.locks.history import LockEvent
 from leads.models import Submission
 from locks_admin.board import DELIVERING, BoardRow
+from locks_admin.choices import pick
 from locks_admin.people import handle, label, shown_text
 from locks_admin.words import EVENT_NAMES, FORM_NAMES, STATE_HELP, STATE_NAMES
 
@@ -36,7 +37,7 @@ class ShownRow:
     @property
     def pick(self) -> str:
         """What a form posts to say: this lock, with this holder."""
-        return f"{self.handle} {self.row.lock.holder_id}"
+        return pick(self.row)
 
     @property
     def state_name(self) -> Any:

@@ -28,11 +28,14 @@ class Trouble:
     grave: bool = False
 
 
-def find(redis: Health, deliveries: Deliveries, rows: Iterable[BoardRow]) -> list[Trouble]:
-    """Everything that is wrong now, the gravest first."""
+def find(
+    redis: Health, deliveries: Deliveries, rows: Iterable[BoardRow], *, unreadable: str = ""
+) -> list[Trouble]:
+    """Everything that is wrong now, the gravest first. ``unreadable``: why the locks cannot be
+    listed although Redis answers."""
     rows = list(rows)
     crm = [*_crm(deliveries), *_token()]
-    found = [*_redis(redis), *crm, *_late(redis, deliveries), *_locks(rows)]
+    found = [*_redis(redis), *_list(unreadable), *crm, *_late(redis, deliveries), *_locks(rows)]
     return sorted(found, key=lambda trouble: not trouble.grave)
 
 
@@ -89,6 +92,17 @@ def _redis(redis: Health) -> Iterable[Trouble]:
             )
             % {"policy": redis.evicts},
             ("redis-cli config set maxmemory-policy noeviction",),
+        )
+
+
+def _list(unreadable: str) -> Iterable[Trouble]:
+    if unreadable:
+        yield Trouble(
+            "unreadable",
+            _("The locks cannot be listed"),
+            _("Redis answers, but not when it is asked for the locks: %(trouble)s")
+            % {"trouble": unreadable},
+            ("redis-cli ping", "redis-cli acl whoami", "redis-cli slowlog get"),
         )
 
 

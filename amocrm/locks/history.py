@@ -168,7 +168,7 @@ def _read(row: tuple[bytes, dict[bytes, bytes]]) -> LockEvent | None:
             by=entry.get("by", ""),
             why=entry.get("why", ""),
         )
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
 
 

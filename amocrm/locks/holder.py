@@ -18,6 +18,7 @@ _VALUE = re.compile(
     f"({_PART}+)/([0-9]{{1,9}})/({_PART}*)"
     "/([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z)/([0-9a-f]{16})"
 )
+_YEARS = range(1970, 9999)  # whose times every time zone can show
 _CLAIM_HOST = 80  # what a claim token keeps of the host's name
 
 
@@ -62,11 +63,14 @@ def decode(value: bytes | str) -> Holder | None:
         if found is None:
             return None
         host, pid, reference, acquired, nonce = found.groups()
+        acquired_at = datetime.fromisoformat(acquired)
+        if acquired_at.year not in _YEARS:
+            return None
         return Holder(
             host=_unquoted(host),
             pid=int(pid),
             reference=_unquoted(reference),
-            acquired_at=datetime.fromisoformat(acquired),
+            acquired_at=acquired_at,
             nonce=nonce,
         )
     except ValueError:

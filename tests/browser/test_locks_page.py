@@ -195,6 +195,45 @@ def test_a_selection_outlives_a_moment_without_redis(
     expect(page.get_by_role("button", name="Clear selected")).to_contain_text("(1)")
 
 
+def test_a_selection_follows_its_row_to_another_page(
+    visit: Visit, locks: Locks, operator: User
+) -> None:
+    for at in range(50):
+        locks.put(f"p{at:02}@b.kz:7", state="orphan")
+    page = visit(operator, query="?sort=person")
+    row(page, "p10@").get_by_role("checkbox").check()
+    row(page, "p49@").get_by_role("checkbox").check()
+    locks.put("a@b.kz:7", state="orphan")
+    expect(row(page, "p49@")).to_have_count(0)
+    expect(page.get_by_role("button", name="Clear selected")).to_contain_text("(2)")
+    page.get_by_role("button", name="Clear selected").click()
+    page.get_by_label("Why").fill("stuck")
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_text("Cleared 2 locks.")).to_be_visible()
+    assert len(locks.names()) == 49
+    assert not {name for name in locks.names() if "p10@" in name or "p49@" in name}
+
+
+def test_who_logs_in_again_in_another_tab_can_go_on_in_this_one(
+    visit: Visit, locks: Locks, operator: User
+) -> None:
+    operator.set_password("a password")
+    operator.save()
+    locks.put(state="orphan")
+    page = visit(operator)
+    refreshed(page, 1)
+    Session.objects.all().delete()
+    expect(page.locator("#lk-status")).to_contain_text("You were logged out")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.get_by_label("Username").fill("olga")
+    other.get_by_label("Password").fill("a password")
+    other.get_by_role("button", name="Log in").click()
+    expect(page.locator("#lk-status")).to_contain_text("Live")
+    row(page, "test@onai.academy").get_by_role("button", name="Clear").click()
+    expect(page.get_by_role("heading", name="Clear locks?")).to_be_visible()
+
+
 def test_searching_locks_and_history_leaves_the_other_search_alone(
     visit: Visit, locks: Locks, operator: User
 ) -> None:

@@ -133,7 +133,7 @@ def test_sorting_keeps_locks_without_an_age_or_an_end_in_their_place(locks: Lock
     rows = board.read()
 
     def order(sort: str) -> list[str]:
-        return [row.name.split(":")[2][:3] for row in ordered(rows, sort)]
+        return [row.name.split(":")[2][:3] for row in ordered(rows, sort, full=True)]
 
     assert order("-held") == ["old", "new", "odd"]
     assert order("left") == ["old", "odd", "new"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
@@ -14,7 +16,8 @@ from pytest_django.fixtures import Settings
 from amocrm import answers, pause
 from amocrm.locks import history
 from amocrm.models import AccountState
-from locks_admin import words
+from locks_admin import board, words
+from locks_admin.listing import ordered
 from locks_admin.people import handle
 from tests.locks_admin.conftest import PAGE, Locks
 from tests.servers import RedisServer
@@ -33,7 +36,7 @@ def browser(user: User | None = None, *, csrf: bool = False, language: str = "en
 
 def pick(locks: Locks, name: str) -> str:
     """What the table's form posts for a lock."""
-    return f"{handle(name)} {locks.value(name)}"
+    return f"{handle(name)} {handle(locks.value(name) or '')}"
 
 
 def confirmed(*picks: str, reason: str = "the worker died") -> dict[str, str]:
@@ -260,6 +263,63 @@ def test_a_pause_is_shown_with_its_reason_and_can_be_ended(
     assert "Resume now" not in browser(viewer).get(PAGE).content.decode()
     browser(operator).post(f"{PAGE}resume/")
     assert pause.is_paused() is None
+
+
+@pytest.fixture
+def no_listing(redis_server: RedisServer) -> Iterator[None]:
+    """A Redis that answers, but lists no keys."""
+    client = redis_server.client()
+    client.acl_setuser("default", enabled=True, commands=["-scan"])
+    yield
+    client.acl_setuser("default", enabled=True, commands=["+scan"])
+
+
+@pytest.mark.usefixtures("no_listing")
+def test_a_list_that_cannot_be_read_is_not_called_empty(locks: Locks, operator: User) -> None:
+    history.record(history.Kind.ACQUIRED, locks.put(), holder_id=locks.value(NAME) or "")
+    text = browser(operator).get(PAGE).content.decode()
+    assert "The locks cannot be listed" in text
+    assert "Which locks there are cannot be told" in text
+    assert "No locks now" not in text
+    assert "expired" not in text
+    told = browser().get("/api/admin/amocrm-locks/status").json()["message"]
+    assert told.startswith("⚠️ Redis answers, but")
+
+
+def test_a_time_that_no_clock_can_show_does_not_hide_the_others(
+    locks: Locks, operator: User
+) -> None:
+    locks.put()
+    value = "h/1/r/9999-12-31T23:59:59.000000Z/0123456789abcdef"
+    locks.redis.set("lock:amocrm:lead:x@y.kz:7", value)
+    text = browser(operator).get(PAGE).content.decode()
+    assert "test@onai.academy" in text
+    assert value[:30] in text
+
+
+def test_a_phone_is_found_in_any_spelling(locks: Locks, operator: User, viewer: User) -> None:
+    locks.put()
+    locks.put("other@b.kz:77012223344")
+    for spelling in ("+77771112233", "8 777 111 22 33", "+7 (777) 111-22-33", "777111"):
+        text = browser(operator).get(PAGE, {"q": spelling}).content.decode()
+        assert "test@onai.academy" in text
+        assert "other@b.kz" not in text
+    assert (
+        "No lock matches." in browser(viewer).get(PAGE, {"q": "8 777 111 22 33"}).content.decode()
+    )
+
+
+def test_the_order_of_masked_people_tells_nothing(locks: Locks, viewer: User) -> None:
+    values = {who: locks.value(locks.put(f"{who}@b.kz:77771112233")) for who in ("anna", "anya")}
+    rows = board.read()
+    shown = [row.lock.holder_id for row in ordered(rows, "person", full=False)]
+    assert shown == [values["anna"], values["anya"]]
+    assert [row.lock.holder_id for row in ordered(rows[::-1], "person", full=False)] == shown[::-1]
+
+
+def test_whoever_comes_back_to_clearing_without_a_form_is_told(operator: User) -> None:
+    text = browser(operator).get(CLEAR, follow=True).content.decode()
+    assert "Nothing was cleared: choose again." in text
 
 
 def test_every_kind_of_pause_comes_with_advice() -> None:

@@ -80,6 +80,10 @@
       focused.focus({ preventScroll: true });
     }
     asOf = coming.dataset.now;
+    // Logging in again, in another tab, changes it.
+    for (const token of page.querySelectorAll('[name="csrfmiddlewaretoken"]')) {
+      token.value = coming.dataset.csrf;
+    }
     tickAgain();
     countSelected();
   }
@@ -89,36 +93,50 @@
   const ticks = () => [...live.querySelectorAll('input[name="lock"]')];
   let chosen = new Set();
 
+  const ticked = () => ticks().filter((tick) => tick.checked);
+
   function remember() {
-    chosen = new Set(ticks().flatMap((tick) => (tick.checked ? [tick.value] : [])));
+    chosen = new Set(ticked().map((tick) => tick.value));
   }
 
-  // A table that was away for a moment, as without Redis, comes back as it was left.
+  const elsewhere = () => {
+    const here = new Set(ticks().map((tick) => tick.value));
+    return [...chosen].filter((value) => !here.has(value));
+  };
+
+  // A table that was away for a moment, as without Redis, comes back as it was left, and so does
+  // a row that another one has moved to the next page. One that is gone for good is forgotten.
   function tickAgain() {
     if (!document.getElementById("lk-all")) return;
     for (const tick of ticks()) tick.checked ||= chosen.has(tick.value);
-    remember();
+    if (!live.querySelector(".lk-pages")) remember();
   }
 
   function countSelected() {
     const button = document.getElementById("lk-clear-selected");
     if (!button) return;
-    const all = ticks();
-    const selected = all.filter((tick) => tick.checked).length;
+    const here = ticked().length;
+    const selected = here + elsewhere().length;
     document.getElementById("lk-selected").textContent = `(${selected})`;
     button.disabled = selected === 0;
     const everything = document.getElementById("lk-all");
     if (!everything) return;
-    everything.checked = selected > 0 && selected === all.length;
-    everything.indeterminate = selected > 0 && selected < all.length;
+    everything.checked = here > 0 && here === ticks().length;
+    everything.indeterminate = here > 0 && here < ticks().length;
   }
 
   live.addEventListener("change", (event) => {
     if (event.target.id === "lk-all") {
       for (const tick of ticks()) tick.checked = event.target.checked;
     }
+    const away = elsewhere();
     remember();
+    for (const value of away) chosen.add(value);
     countSelected();
+  });
+
+  document.getElementById("lk-clear").addEventListener("formdata", (event) => {
+    for (const value of elsewhere()) event.formData.append("lock", value);
   });
 
   // --- refreshing ------------------------------------------------------------------------------
@@ -141,6 +159,7 @@
         credentials: "same-origin",
         signal: AbortSignal.timeout(patience),
       });
+      if (paused) return;
       if (answer.redirected || answer.status === 401 || answer.status === 403) {
         tell("lost", words.textLogin);
         return;
