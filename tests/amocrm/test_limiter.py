@@ -44,15 +44,18 @@ def _own_buckets_are_empty() -> Iterator[None]:
 
 
 def taken_in(one: Limiter, seconds: float) -> list[float]:
-    """When places were got by somebody who asks without pause."""
+    """When somebody who asks without pause could have sent: a place that got old while the
+    machine was busy elsewhere is not used."""
     ends_at = time.monotonic() + seconds
     got = []
     while time.monotonic() < ends_at:
         try:
-            one.wait(0.05)
+            place = one.wait(0.05)
         except ComeBack:
             continue
-        got.append(time.monotonic())
+        now = time.monotonic()
+        if place.is_fresh:
+            got.append(now)
     return got
 
 
@@ -135,7 +138,7 @@ def test_threads_of_one_process_share_the_limit() -> None:
     for thread in threads:
         thread.join()
     assert most_in_a_second(got) <= 5
-    assert len(got) >= 10
+    assert len(got) >= 5
 
 
 @pytest.mark.parametrize(
