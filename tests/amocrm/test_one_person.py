@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from amocrm import ledger
 from amocrm.errors import ClaimLost
@@ -28,17 +27,6 @@ def test_what_is_named_together_is_one_person() -> None:
     assert first.id == second.id
     assert second.identities == {ANNA, ANNA2, PHONE}
     assert second.lock_name == first.lock_name == "amocrm:lead:anna@x.kz:77771112233"
-
-
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="a small table is read as a whole there")
-def test_whose_an_identity_is_is_read_from_the_index() -> None:
-    with CaptureQueriesContext(connection) as asked:
-        ledger.owners(ACCOUNT, [ANNA, PHONE, ledger.contact_key(7)])
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN {asked[0]['sql']}")
-        plan = [str(row[-1]) for row in cursor.fetchall() if "amocrm_identity" in str(row[-1])]
-    assert plan
-    assert all("(account=? AND kind=? AND value=?)" in step for step in plan), plan
 
 
 def test_naming_what_is_known_changes_nothing() -> None:
