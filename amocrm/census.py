@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from amocrm import conf, directory, duplicates, ledger
 from amocrm.client import Client
-from amocrm.entities import Contact, Lead
+from amocrm.entities import Contact, Lead, newest_first
 from amocrm.errors import ComeBack, RetryLater
 from amocrm.identity import IdentityKey
 from amocrm.ledger import contact_key
@@ -128,9 +128,7 @@ def people_with_duplicates(
                 sorted({key for one in contacts.get(root, ()) for key in carried[one]})
             ),
             contact_ids=tuple(contacts.get(root, ())),
-            lead_ids=tuple(
-                sorted(ids, key=lambda one: (census.leads[one].updated_at, one), reverse=True)
-            ),
+            lead_ids=tuple(lead.id for lead in newest_first(census.leads[one] for one in ids)),
         )
         for root, ids in leads.items()
         if len(ids) > 1

@@ -110,7 +110,7 @@ class Client:
         """One lead with its contacts, ``None`` if there is none."""
         return self._one(f"leads/{lead_id}", {"with": "contacts"}, Lead.parse)
 
-    def create_lead(self, body: Json, *, just_before: Hook) -> Created:
+    def create_lead(self, body: Json, *, just_before: Hook = nothing) -> Created:
         """Make a lead with its contact in one call ("Комплексное добавление").
 
         ``just_before`` runs between the checkpoint and the sending, and may raise.
@@ -136,7 +136,7 @@ class Client:
         params = {"filter[note_type]": "common", "order[id]": "desc", **_page(page)}
         return self._list(f"leads/{lead_id}/notes", "notes", params, note_text)
 
-    def add_notes(self, lead_id: int, texts: list[str], *, just_before: Hook) -> None:
+    def add_notes(self, lead_id: int, texts: list[str], *, just_before: Hook = nothing) -> None:
         """Write notes, all or none. Raises :class:`~amocrm.errors.LeadGone` if there is no such
         lead."""
         rows = [{"note_type": "common", "params": {"text": text}} for text in texts]

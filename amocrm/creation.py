@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amocrm import bodies, duplicates, ledger
-from amocrm.contract import Action
+from amocrm import bodies, disowned, ledger
+from amocrm.contract import Action, LeadResult
 from amocrm.entities import Contact, Created
 from amocrm.errors import AmoError, ClaimLost, ComeBack, Rejected
 from amocrm.ledger import PersonState
@@ -17,7 +17,7 @@ RECORD_TRIES = 10
 CLAIM_AND_RELEASE = 2  # writes; each raises the version
 
 
-def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
+def create_lead(work: Work, contacts: list[Contact]) -> LeadResult:
     """Make the person's lead, on the newest of ``contacts`` or on a new one.
 
     Raises :class:`~amocrm.errors.OutcomeUnknown` with the claim left standing when nobody
@@ -35,7 +35,8 @@ def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
         rejected = bodies.dispensable(error, body)
         if rejected is None:
             raise
-        if work.person.version != looked_at.version + CLAIM_AND_RELEASE:
+        then = (looked_at.id, looked_at.version + CLAIM_AND_RELEASE)
+        if (work.person.id, work.person.version) != then:
             # Under our claim somebody has named what nobody has searched for yet.
             raise ComeBack("the person was named anew meanwhile") from error
         log.warning("🏷 amoCRM rejects a part of the lead, making it without: %s", error)
@@ -47,7 +48,7 @@ def create_lead(work: Work, contacts: list[Contact]) -> tuple[int, Action]:
     work.progress.lead_known(created.lead_id, action)
     log.info("🆕 [DEDUP] Lead %s: ID %s", action, created.lead_id)
     _learn_contact(work, created, contact)
-    return created.lead_id, action
+    return LeadResult(created.lead_id, action)
 
 
 def _body(
@@ -111,7 +112,7 @@ def _record_once(work: Work, created: Created, ours: PersonState) -> bool:
     # we know to be ours is the one we may close. Not so a lead that amoCRM merged us into.
     if not created.merged:
         work.person = ledger.disown(work.person, created.lead_id)
-        if duplicates.settle_disowned(work, created.lead_id, work.bare_crm):
+        if disowned.settle(work, created.lead_id, work.bare_crm):
             return True
     raise ComeBack("another lead was made meanwhile", lock_name=work.person.lock_name)
 

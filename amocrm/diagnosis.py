@@ -226,7 +226,7 @@ def _pace_findings(client: Client, settings: conf.AmoSettings) -> Findings:
         _("At most %(most)g requests a second; in the last one: %(recent)d.")
         % {"most": settings.max_rps, "recent": recent},
     )
-    if paused := pause.is_paused():
+    if paused := pause.current():
         yield Finding(
             "warning",
             "pause",

@@ -70,15 +70,11 @@ def newest_contacts_of(work: Work, *, since: datetime) -> list[Contact]:
 
 
 def active_leads(work: Work, contacts: Iterable[Contact]) -> list[Lead]:
-    """The ACTIVE leads of these contacts, the most recently updated first.
-
-    A contact tells ids only, so every lead is asked for.
-    """
+    """The ACTIVE leads of these contacts. A contact tells ids only, so every lead is asked for."""
     pipeline_id = work.shape().pipeline_id
     ids = {lead_id for contact in contacts for lead_id in contact.lead_ids}
     leads = (work.crm.lead(lead_id) for lead_id in sorted(ids, reverse=True))
-    active = [lead for lead in leads if lead and lead.is_active(pipeline_id)]
-    return sorted(active, key=lambda lead: (lead.updated_at, lead.id), reverse=True)
+    return [lead for lead in leads if lead and lead.is_active(pipeline_id)]
 
 
 def carried_by(contact: Contact, settings: conf.AmoSettings) -> frozenset[IdentityKey]:

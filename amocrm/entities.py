@@ -5,7 +5,7 @@ Shapes: amocrm.ru/developers, "Контакты", "Сделки", "Воронк�
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -95,6 +95,11 @@ class Lead:
             and not self.is_deleted
             and self.status_id not in CLOSED_STAGES
         )
+
+
+def newest_first(leads: Iterable[Lead]) -> list[Lead]:
+    """The most recently updated one first."""
+    return sorted(leads, key=lambda lead: (lead.updated_at, lead.id), reverse=True)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class AccountPause:
     until: datetime | None
 
 
-def is_paused() -> AccountPause | None:
+def current() -> AccountPause | None:
     """The pause of the configured account, ``None`` while it works."""
     return _pause_of(_state(conf.current().account))
 

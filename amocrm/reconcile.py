@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from amocrm import directory, duplicates, ledger
+from amocrm import directory, disowned, duplicates, ledger
 from amocrm.entities import Lead
 from amocrm.errors import StillSettling
 from amocrm.story import logger
@@ -38,11 +38,11 @@ def reconcile(work: Work) -> None:
             *directory.find_contacts(work),
         )
     }
-    disowned = duplicates.disowned(work.person.id)
+    being_closed = disowned.leads_of(work.person.id)
     leads = [
         lead
         for lead in directory.active_leads(work, contacts.values())
-        if lead.id not in disowned  # of another try, which is closing it
+        if lead.id not in being_closed  # of another try
     ]
     is_known = any(_may_be_the_claimed_one(work, lead, oldest) for lead in leads)
     if not is_known and not is_settled:

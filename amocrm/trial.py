@@ -53,7 +53,7 @@ def make_trial_lead(client: Client, settings: conf.AmoSettings) -> TrialLead:
         "tags_to_add": [{"name": TAG}],
         "_embedded": {"contacts": [contact]},
     }
-    made = client.create_lead(body, just_before=lambda: None)
+    made = client.create_lead(body)
     return TrialLead(made.lead_id, made.contact_id, made.merged)
 
 

@@ -19,11 +19,11 @@ from contextlib import AbstractContextManager
 
 from django.utils import timezone
 
-from amocrm import conf, directory, duplicates, ledger, story
+from amocrm import conf, directory, disowned, duplicates, ledger, story
 from amocrm.client import connect
 from amocrm.contract import LeadRequest, LeadResult, Progress
 from amocrm.creation import create_lead
-from amocrm.entities import Lead
+from amocrm.entities import Contact, Lead
 from amocrm.errors import ComeBack, NobodyToIdentify, StillSettling
 from amocrm.events import Event, count
 from amocrm.identity import IdentityKey, identities
@@ -105,7 +105,7 @@ def _upsert(
 def _deliver(work: Work) -> LeadResult:
     log.info("🔍 [DEDUP] Starting duplicate check")
     reconcile(work)  # step 3
-    duplicates.finish_closing(work)
+    disowned.finish(work)
     result = _known_from_earlier_try(work) or _bring_into_a_lead(work)
     write_note(work, result.lead_id)
     return result
@@ -127,16 +127,11 @@ def _known_from_earlier_try(work: Work) -> LeadResult | None:
 
 def _bring_into_a_lead(work: Work) -> LeadResult:
     lead = _recorded_lead(work)  # step 4
-    contacts = []
-    if lead is None:
-        contacts = directory.find_contacts(work)  # step 5
-        if leads := directory.active_leads(work, contacts):  # step 6
-            lead = duplicates.choose(work, leads)
-            work.person = ledger.record(work.person, lead.id)
+    contacts = [] if lead else directory.find_contacts(work)  # step 5
+    lead = lead or _found_lead(work, contacts)  # step 6
     if lead is None:
         log.info("✨ [DEDUP] No ACTIVE lead found → will CREATE new lead")
-        lead_id, action = create_lead(work, contacts)  # steps 7 and 8
-        return LeadResult(lead_id, action)
+        return create_lead(work, contacts)  # steps 7 and 8
     log.info("✅ Found ACTIVE lead: ID %s", lead.id)
     log.info("🔄 [DEDUP] Will UPDATE existing lead: ID %s", lead.id)
     update_lead(work, lead)
@@ -170,11 +165,20 @@ def _recorded_lead(work: Work) -> Lead | None:
         count(Event.LEAD_LEFT)
     if not theirs:
         return None
-    theirs.sort(key=lambda lead: (lead.updated_at, lead.id), reverse=True)
     kept = duplicates.choose(work, theirs)
     if kept.id != work.person.lead_id:
         work.person = ledger.record(work.person, kept.id)
     return kept
+
+
+def _found_lead(work: Work, contacts: list[Contact]) -> Lead | None:
+    """The most recently updated ACTIVE lead of these contacts, recorded."""
+    leads = directory.active_leads(work, contacts)
+    if not leads:
+        return None
+    lead = duplicates.choose(work, leads)
+    work.person = ledger.record(work.person, lead.id)
+    return lead
 
 
 def _was_just_recorded(work: Work) -> bool:

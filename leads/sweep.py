@@ -30,7 +30,7 @@ def ring_due(limit: int = 100) -> int:
     the bell is out of order nothing is rung, so that everything is due as soon as that ends.
     """
     probe.probe_if_due()
-    if not bell.can_ring() or pause.is_paused():
+    if not bell.can_ring() or pause.current():
         return 0
     chosen = _choose(limit)
     told = bell.ring(chosen)
@@ -66,7 +66,7 @@ def deliver_due_here(
     """
     counts: Counter[str] = Counter()
     probe.probe_if_due()
-    if pause.is_paused():
+    if pause.current():
         return counts
     for submission_id in _until(is_stopped, _oldest(limit)):
         drop_old_connections()

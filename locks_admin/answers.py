@@ -15,9 +15,10 @@ from rest_framework.response import Response
 
 from amocrm.locks.health import Health
 from amocrm.locks.history import LockEvent
+from amocrm.pause import AccountPause
 from locks_admin import glance
 from locks_admin.board import BoardRow
-from locks_admin.glance import Deliveries, Paused
+from locks_admin.glance import Deliveries
 from locks_admin.people import shown_name, shown_text
 
 OPERATIONAL = "✅ Lock system operational"
@@ -169,13 +170,13 @@ def _item(row: BoardRow, *, full: bool) -> Body:
     }
 
 
-def _paused(paused: Paused | None) -> Body | None:
+def _paused(paused: AccountPause | None) -> Body | None:
     if paused is None:
         return None
     return {
         "reason": paused.reason,
         "kind": paused.kind,
-        "since": paused.since and _iso(paused.since),
+        "since": _iso(paused.since),
         "until": paused.until and _iso(paused.until),
     }
 

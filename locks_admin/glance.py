@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db.models import Min
 from django.utils import timezone
@@ -13,18 +12,9 @@ from amocrm.errors import LockUnavailable
 from amocrm.locks import health, inventory
 from amocrm.locks.connection import TROUBLE
 from amocrm.locks.health import Health
+from amocrm.pause import AccountPause
 from leads import claims
 from leads.models import Submission
-
-
-@dataclass(frozen=True)
-class Paused:
-    """Why nothing is sent to the CRM, and when it is asked again."""
-
-    reason: str
-    kind: str
-    since: datetime | None
-    until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -38,7 +28,7 @@ class Deliveries:
     failed: int
     waiting: int
     oldest_due_seconds: int | None
-    paused: Paused | None
+    paused: AccountPause | None
 
     @property
     def oldest_due_ms(self) -> int | None:
@@ -57,7 +47,7 @@ def deliveries() -> Deliveries:
         failed=Submission.objects.filter(status=Submission.Status.FAILED).count(),
         waiting=accepted.exclude(waiting_for="").count(),
         oldest_due_seconds=None if oldest is None else int((now - oldest).total_seconds()),
-        paused=_paused(),
+        paused=pause.current(),
     )
 
 
@@ -94,10 +84,3 @@ def requests_per_second(state: Health) -> tuple[float, float] | None:
 def events_today() -> dict[str, int]:
     """How often each unusual thing happened since midnight UTC."""
     return events.totals()
-
-
-def _paused() -> Paused | None:
-    found = pause.is_paused()
-    if found is None:
-        return None
-    return Paused(reason=found.reason, kind=found.kind, since=found.since, until=found.until)

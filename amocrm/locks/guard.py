@@ -65,7 +65,7 @@ class HeldLock:
         try:
             self._lock.extend()
         except (NotAcquired, NotExpirable) as gone:
-            self.note_loss()
+            self._note_loss()
             raise LockLost(
                 f"The lock {self.name} expired, was cleared or changed hands after "
                 f"{self.held_ms} ms: the delivery stops and is tried again",
@@ -75,7 +75,7 @@ class HeldLock:
             raise _unavailable(self.name, trouble) from trouble
         self._extended = time.monotonic()
 
-    def note_loss(self) -> None:
+    def _note_loss(self) -> None:
         """Log, count and remember that the lock went away under us. Never raises."""
         self.lost = True
         ran_out = time.monotonic() - self._extended >= self.ttl
@@ -95,7 +95,7 @@ class HeldLock:
         try:
             self._lock.release()
         except NotAcquired:
-            self.note_loss()
+            self._note_loss()
         except TROUBLE as trouble:
             logger.warning(
                 "⚠️ Lock NOT RELEASED: %s (held %d ms); it runs out within %d s: %s [LOCK]",

@@ -87,7 +87,7 @@ def test_a_pipeline_that_is_not_there_pauses_everybody(client: Client, settings:
     settings.AMOCRM_PIPELINE_ID = 999
     with pytest.raises(AccountPaused, match=r"pipeline 999 \(AMOCRM_PIPELINE_ID\)"):
         read_shape(client, conf.current())
-    paused = pause.is_paused()
+    paused = pause.current()
     assert paused is not None
     assert paused.kind == "stage"
 
@@ -95,7 +95,7 @@ def test_a_pipeline_that_is_not_there_pauses_everybody(client: Client, settings:
 def test_looking_for_the_shape_pauses_nobody(client: Client, settings: Settings) -> None:
     settings.AMOCRM_PIPELINE_ID = 999
     assert find_shape(client, conf.current()) is None
-    assert pause.is_paused() is None
+    assert pause.current() is None
 
 
 def test_an_unknown_time_zone_is_replaced_by_ours(sandbox: RunningSandbox, client: Client) -> None:
@@ -124,7 +124,7 @@ def test_a_shape_that_cannot_be_read_is_tried_again_later(pipelines: Any) -> Non
         amocrm.get(f"{API}/leads/pipelines", json={"_embedded": {"pipelines": pipelines}})
         with client_of() as client, pytest.raises(RetryLater, match="cannot be read"):
             read_shape(client, conf.current())
-    assert pause.is_paused() is None
+    assert pause.current() is None
 
 
 def test_an_archived_pipeline_takes_no_leads() -> None:

@@ -120,7 +120,7 @@ def test_an_unknown_pipeline_is_to_be_fixed(sandbox: RunningSandbox, settings: S
     (finding,) = findings()["pipeline"]
     assert finding["level"] == "error"
     assert "3177727 Продажи" in finding["fix"]
-    assert pause.is_paused() is None
+    assert pause.current() is None
 
 
 def test_an_archived_pipeline_is_not_recommended(sandbox: RunningSandbox) -> None:
@@ -161,7 +161,7 @@ def test_a_revoked_token_is_to_be_fixed_and_pauses_nobody(sandbox: RunningSandbo
     assert finding["level"] == "error"
     assert "Неверный логин или пароль" in finding["text"]
     assert "Keys" in finding["fix"]
-    assert pause.is_paused() is None
+    assert pause.current() is None
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_pause_is_shown_and_stays(sandbox: RunningSandbox) -> None:
     (finding,) = findings()["pause"]
     assert finding["level"] == "warning"
     assert "the reason of the pause" in finding["text"]
-    assert pause.is_paused() is not None
+    assert pause.current() is not None
 
 
 # --- does the search see through a formatted phone? --------------------------------------------

@@ -37,7 +37,7 @@ def state() -> AccountState:
 
 def test_an_account_that_nobody_paused_may_be_spoken_to(account: str) -> None:
     pause.check(account)
-    assert pause.is_paused() is None
+    assert pause.current() is None
 
 
 def test_a_pause_stops_everybody_and_says_why_since_when_and_until(
@@ -49,7 +49,7 @@ def test_a_pause_stops_everybody_and_says_why_since_when_and_until(
         pause.check(account)
     assert "until 2026-11-23 08:00:15: the token was revoked" in caplog.text
     assert raised.value.until == START + timedelta(seconds=15)
-    assert pause.is_paused() == pause.AccountPause(
+    assert pause.current() == pause.AccountPause(
         "token", "the token was revoked", START, START + timedelta(seconds=15)
     )
     assert events.totals()["account_paused"] == 1
@@ -58,7 +58,7 @@ def test_a_pause_stops_everybody_and_says_why_since_when_and_until(
 def test_another_account_is_not_paused(account: str) -> None:
     pause.begin("other.amocrm.ru", "token", "revoked")
     pause.check(account)
-    assert pause.is_paused() is None
+    assert pause.current() is None
     assert not pause.resume("somebody")
 
 
@@ -75,7 +75,7 @@ def test_an_operator_ends_a_pause(account: str) -> None:
     pause.begin(account, "token", "revoked")
     assert pause.resume("olga")
     pause.check(account)
-    assert pause.is_paused() is None
+    assert pause.current() is None
     assert not pause.resume("olga")
 
 
@@ -88,7 +88,7 @@ def test_only_the_pause_that_was_asked_about_is_ended(
     clock.shift(1)
     pause.begin(account, "token", "the second")
     assert not pause.resume("a probe", since=START)
-    assert pause.is_paused() is not None
+    assert pause.current() is not None
     assert pause.resume("a probe", since=state().paused_since)
 
 
@@ -102,9 +102,9 @@ def test_an_answer_to_a_call_from_before_the_resume_is_old_news(
     pause.resume("olga")
     clock.shift(1)
     pause.begin(account, "token", "revoked", sent_at=sent_at)
-    assert pause.is_paused() is None
+    assert pause.current() is None
     pause.begin(account, "token", "revoked", sent_at=timezone.now())
-    assert pause.is_paused() is not None
+    assert pause.current() is not None
 
 
 def test_429_holds_everybody_for_as_long_as_it_asks(
@@ -114,7 +114,7 @@ def test_429_holds_everybody_for_as_long_as_it_asks(
     with pytest.raises(AccountPaused, match="slow down") as raised:
         pause.check(account)
     assert raised.value.until == START + timedelta(seconds=7)
-    assert pause.is_paused() is None
+    assert pause.current() is None
     clock.shift(6.9)
     with pytest.raises(AccountPaused):
         pause.check(account)
@@ -141,10 +141,10 @@ def test_the_third_429_within_a_minute_pauses(account: str, clock: time_machine.
     pause.rate_limited(account, None, "one")
     clock.shift(20)
     pause.rate_limited(account, None, "two")
-    assert pause.is_paused() is None
+    assert pause.current() is None
     clock.shift(20)
     pause.rate_limited(account, None, "three")
-    paused = pause.is_paused()
+    paused = pause.current()
     assert paused is not None
     assert (paused.kind, paused.reason) == ("rate", "three")
     assert paused.until == timezone.now() + timedelta(seconds=15)
@@ -156,7 +156,7 @@ def test_three_429_over_more_than_a_minute_do_not_pause(
     for _ in range(5):
         pause.rate_limited(account, None, "429")
         clock.shift(31)
-    assert pause.is_paused() is None
+    assert pause.current() is None
 
 
 def test_429_to_calls_that_were_under_way_together_count_as_one(
@@ -165,18 +165,18 @@ def test_429_to_calls_that_were_under_way_together_count_as_one(
     for _ in range(5):
         pause.rate_limited(account, None, "429", sent_at=START)
         clock.shift(0.1)
-    assert pause.is_paused() is None
+    assert pause.current() is None
     for _ in range(2):
         clock.shift(5)
         pause.rate_limited(account, None, "429", sent_at=timezone.now())
-    assert pause.is_paused() is not None
+    assert pause.current() is not None
 
 
 def test_a_429_above_the_ceiling_pauses_and_says_so(
     account: str, clock: time_machine.Traveller
 ) -> None:
     pause.rate_limited(account, 300, "too many requests")
-    paused = pause.is_paused()
+    paused = pause.current()
     assert paused is not None
     assert "0:05:00" in paused.reason
     assert paused.until == START + timedelta(seconds=300)
@@ -290,7 +290,7 @@ def test_another_trouble_found_by_a_probe_is_shown(
     )
     pause.resume("olga")
     pause.explain(account, "token", "late")
-    assert pause.is_paused() is None
+    assert pause.current() is None
 
 
 # --- at the same time, on both databases -------------------------------------------------------

@@ -49,13 +49,13 @@ def test_nothing_is_asked_before_the_probe_is_due(sandbox: RunningSandbox) -> No
     paused(due=False)
     probe_if_due()
     assert requests_of(sandbox) == []
-    assert pause.is_paused() is not None
+    assert pause.current() is not None
 
 
 def test_a_probe_that_succeeds_ends_the_pause(sandbox: RunningSandbox) -> None:
     paused()
     probe_if_due()
-    assert pause.is_paused() is None
+    assert pause.current() is None
     assert requests_of(sandbox) == ["/api/v4/account"]
 
 
@@ -92,7 +92,7 @@ def test_a_probe_that_finds_other_trouble_says_so(sandbox: RunningSandbox) -> No
     paused("token")
     sandbox.control.fault("answer", status=402, body={"detail": "Аккаунт не оплачен"})
     probe_if_due()
-    found = pause.is_paused()
+    found = pause.current()
     assert found is not None
     assert found.kind == "unpaid"
     assert "Аккаунт не оплачен" in found.reason
@@ -102,7 +102,7 @@ def test_a_probe_without_redis_fails(sandbox: RunningSandbox, redis_server: Redi
     paused()
     redis_server.kill()
     probe_if_due()
-    assert pause.is_paused() is not None
+    assert pause.current() is not None
 
 
 def test_a_pause_for_a_stage_lasts_until_every_configured_stage_is_there(
@@ -111,11 +111,11 @@ def test_a_pause_for_a_stage_lasts_until_every_configured_stage_is_there(
     settings.AMOCRM_STATUS_KASPI = 999
     paused("stage")
     probe_if_due()
-    assert pause.is_paused() is not None
+    assert pause.current() is not None
     settings.AMOCRM_STATUS_KASPI = 32392171
     AccountState.objects.update(next_probe_at=timezone.now() - timedelta(seconds=1))
     probe_if_due()
-    assert pause.is_paused() is None
+    assert pause.current() is None
 
 
 def test_a_pause_for_a_pipeline_lasts_until_it_is_there(
@@ -124,7 +124,7 @@ def test_a_pause_for_a_pipeline_lasts_until_it_is_there(
     settings.AMOCRM_PIPELINE_ID = 999
     paused("stage")
     probe_if_due()
-    assert pause.is_paused() is not None
+    assert pause.current() is not None
 
 
 def test_an_account_that_gives_no_right_to_leads_stays_paused(
@@ -135,7 +135,7 @@ def test_an_account_that_gives_no_right_to_leads_stays_paused(
         "answer", path="/api/v4/leads.*", status=403, body={"detail": "Invalid scope"}
     )
     probe_if_due()
-    assert pause.is_paused() is not None
+    assert pause.current() is not None
 
 
 def test_a_probe_does_not_end_a_pause_that_began_after_it(
@@ -151,7 +151,7 @@ def test_a_probe_does_not_end_a_pause_that_began_after_it(
 
     monkeypatch.setattr(probe, "_trouble", meanwhile)
     probe_if_due()
-    found = pause.is_paused()
+    found = pause.current()
     assert found is not None
     assert found.kind == "unpaid"
 

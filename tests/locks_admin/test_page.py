@@ -262,7 +262,7 @@ def test_a_pause_is_shown_with_its_reason_and_can_be_ended(
     assert "the token is not valid" in browser(operator).get(PAGE).content.decode()
     assert "Resume now" not in browser(viewer).get(PAGE).content.decode()
     browser(operator).post(f"{PAGE}resume/")
-    assert pause.is_paused() is None
+    assert pause.current() is None
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from unittest import mock
 
 from django.db.models import F
 
-from amocrm import conf, creation, directory, duplicates, ledger, notes, reconcile, upsert
+from amocrm import conf, creation, directory, disowned, ledger, notes, reconcile, upsert
 from amocrm.client import Client
 from amocrm.errors import OutcomeUnknown
 from amocrm.ledger import PersonState, claims, naming
@@ -171,7 +171,7 @@ GUARDS = (
     ),
     Guard(
         "what is being closed is adopted by nobody",
-        lambda: mock.patch.object(duplicates, "disowned", return_value=[]),
+        lambda: mock.patch.object(disowned, "leads_of", return_value=[]),
         scenarios.TRIPLETS,
         script=(
             *LATE_SENDER,
@@ -182,7 +182,7 @@ GUARDS = (
     ),
     Guard(
         "what a dead process left to close is closed",
-        lambda: mock.patch.object(duplicates, "finish_closing", return_value=None),
+        lambda: mock.patch.object(disowned, "finish", return_value=None),
         script=(*LATE_SENDER, ("0: PATCH /api/v4/leads/", "crash")),
     ),
     Guard(

@@ -56,7 +56,7 @@ class Command(BaseCommand):
             total += counts
             if counts.total() < _BATCH:
                 break
-        if paused := pause.is_paused():
+        if paused := pause.current():
             self.stderr.write(f"The account is paused: {paused.reason}")
         return total
 
