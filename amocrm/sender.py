@@ -82,6 +82,7 @@ class Sender:
             # Too long ago to be counted as sent then. Where a commit is slow and others wait, too,
             # there is hardly one at once; giving up then would cost all that was read.
             self._calls.wait(max(0.0, LATE_PATIENCE - (time.monotonic() - started)))
+            self._check_pause()
         if time.monotonic() - started > LONGEST_STALL:
             raise ComeBack("this process stalled before it could send")
         started = time.monotonic()

@@ -215,6 +215,32 @@ def test_without_a_place_after_a_slow_claim_nothing_is_sent(
     assert "sent" not in told
 
 
+@pytest.mark.usefixtures("steady")
+def test_a_pause_that_begins_while_another_place_is_waited_for_stops_the_call(
+    amocrm: responses.RequestsMock,
+) -> None:
+    told: list[str] = []
+    in_order(amocrm, told)
+
+    class PausesMeanwhile(Recorder):
+        def wait(self, patience: float) -> Place:
+            if self.told:
+                pause.begin("school.amocrm.ru", "token", "revoked meanwhile")
+            return super().wait(patience)
+
+    place = Place()
+
+    def slow_claim() -> None:
+        grow_old(place)
+
+    with client_of() as client:
+        client._sender._calls = PausesMeanwhile(told, [place])
+        with pytest.raises(AccountPaused, match="revoked meanwhile") as raised:
+            client.create_lead({}, just_before=slow_claim)
+    assert raised.value.not_done
+    assert "sent" not in told
+
+
 def test_a_slow_database_slows_down_but_does_not_stop(amocrm: responses.RequestsMock) -> None:
     told: list[str] = []
     in_order(amocrm, told)
