@@ -78,20 +78,29 @@ def mask(text: str) -> str:
     return _PERSON.sub(_masked_person, text)
 
 
+def mask_local(local: str) -> str:
+    """The part of an e-mail before its ``@``: ``te***``."""
+    return f"{local[: 2 if len(local) > 2 else 1]}***"
+
+
+def mask_digits(digits: str) -> str:
+    """The digits of a phone: ``7777***2233``; of a short one less."""
+    return f"{digits[: max(0, min(4, len(digits) - 7))]}***{digits[-4:]}"
+
+
 def _masked_person(match: re.Match[str]) -> str:
     if match["keep"] is not None:
         return match["keep"]
     if match["local"] is not None:
         local = match["local"].lstrip("'")
-        shown = local[: 2 if len(local) > 2 else 1]
         quote = "'" * (len(match["local"]) - len(local))
-        return f"{quote}{shown}***{match['at']}{match['domain']}"
+        return f"{quote}{mask_local(local)}{match['at']}{match['domain']}"
     phone = match["phone"]
     digits = re.sub(r"\D", "", re.sub("%[0-9A-F]{2}", "", phone, flags=re.IGNORECASE))
     if not phone.startswith(("+", "%")) and len(digits) >= 13 and digits.startswith("1"):
         return phone
     plus = "+" if phone.startswith("+") else "%2B" if phone.startswith("%") else ""
-    return f"{plus}{digits[: min(4, len(digits) - 7)]}***{digits[-4:]}"
+    return plus + mask_digits(digits)
 
 
 def _without_credentials(match: re.Match[str]) -> str:

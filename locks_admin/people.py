@@ -14,7 +14,7 @@ from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 from django.utils.crypto import salted_hmac
 
 from amocrm.locks.names import PREFIX
-from config.privacy import mask
+from config.privacy import mask, mask_digits, mask_local
 
 PERSONAL_DATA = "leads.view_submission"
 _HANDLE_LENGTH = 20
@@ -53,8 +53,8 @@ def label(name: str, *, full: bool) -> str:
     person = read_name(name)
     if person.other:
         return person.other if full else _mask(person.other)
-    email = person.email if full else mask_email(person.email)
-    phone = person.phone if full else mask_phone(person.phone)
+    email = person.email if full else _mask_email(person.email)
+    phone = person.phone if full else _mask_phone(person.phone)
     return " · ".join(part for part in (email, f"+{phone}" if phone else "") if part)
 
 
@@ -66,8 +66,8 @@ def shown_name(name: str, *, full: bool) -> str:
     if person.other:
         return PREFIX + _mask(person.other)
     if not person.phone:
-        return f"{PREFIX}email:{mask_email(person.email)}"
-    return f"{PREFIX}{mask_email(person.email) or 'phone'}:{mask_phone(person.phone)}"
+        return f"{PREFIX}email:{_mask_email(person.email)}"
+    return f"{PREFIX}{_mask_email(person.email) or 'phone'}:{_mask_phone(person.phone)}"
 
 
 def shown_text(text: str, *, full: bool) -> str:
@@ -80,15 +80,13 @@ def handle(name: str) -> str:
     return salted_hmac("locks_admin.handle", name).hexdigest()[:_HANDLE_LENGTH]
 
 
-def mask_email(email: str) -> str:
-    """``te***@onai.academy``."""
+def _mask_email(email: str) -> str:
     local, at, domain = email.partition("@")
-    return f"{local[: 2 if len(local) > 2 else 1]}***{at}{domain}" if email else ""
+    return f"{mask_local(local)}{at}{domain}" if email else ""
 
 
-def mask_phone(digits: str) -> str:
-    """``7777***2233``; of a short number less."""
-    return f"{digits[: max(0, min(4, len(digits) - 7))]}***{digits[-4:]}" if digits else ""
+def _mask_phone(digits: str) -> str:
+    return mask_digits(digits) if digits else ""
 
 
 def _mask(text: str) -> str:
