@@ -21,7 +21,7 @@ from amocrm.client import connect
 from amocrm.entities import CLOSED_STAGES
 from amocrm.errors import AccountPaused, AmoError
 from amocrm.loopback import is_loopback
-from amocrm.tokens import LongLivedToken, expiry_warning
+from amocrm.tokens import expiry_warning, source
 
 TAG = "amocrm"
 MOST_RPS = 7  # amocrm.ru/developers, "Ограничения"
@@ -60,7 +60,7 @@ def _settings_problems(settings: conf.AmoSettings) -> Iterator[CheckMessage]:
             id="amocrm.E001",
         )
     try:
-        LongLivedToken(settings.access_token)
+        source(settings)
     except ValueError as error:
         yield Error(
             _("AMOCRM_ACCESS_TOKEN cannot be a token: %(reason)s.") % {"reason": _(str(error))},

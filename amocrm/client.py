@@ -36,7 +36,7 @@ from amocrm.errors import (
 from amocrm.exchange import Exchange
 from amocrm.paging import PAGE_SIZE, Page
 from amocrm.sender import Hook, Sender, nothing
-from amocrm.tokens import LongLivedToken
+from amocrm.tokens import source
 
 NOT_FOUND = 404
 
@@ -193,7 +193,7 @@ def connect(settings: conf.AmoSettings) -> Iterator[Client]:
     Raises :class:`~amocrm.errors.AccountPaused` when the configured token cannot be one.
     """
     try:
-        tokens = LongLivedToken(settings.access_token)
+        tokens = source(settings)
     except ValueError as error:
         raise AccountPaused(f"amoCRM cannot be asked: {error} (AMOCRM_ACCESS_TOKEN)") from None
     with requests.Session() as session:

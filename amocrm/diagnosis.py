@@ -23,7 +23,7 @@ from amocrm.errors import AmoError, OutcomeUnknown, Refused
 from amocrm.links import lead_url
 from amocrm.locks import health
 from amocrm.models import AccountState
-from amocrm.tokens import LongLivedToken, expiry_warning
+from amocrm.tokens import expiry_warning, source
 from amocrm.trial import TrialLead, make_trial_lead
 
 Level = Literal["ok", "warning", "error"]
@@ -66,7 +66,7 @@ def examine(settings: conf.AmoSettings, *, create_test_lead: bool = False) -> Fi
         # The account can still be asked, with a limit of this process alone.
         settings = replace(settings, redis_enabled=False)
     try:
-        LongLivedToken(settings.access_token)
+        source(settings)
     except ValueError:
         return  # said by the settings
     with connect(settings) as connected:
@@ -157,7 +157,7 @@ def _account_findings(settings: conf.AmoSettings, account: Json) -> Findings:
         _("amoCRM answers: account “%(name)s”, %(address)s")
         % {"name": account.get("name", "?"), "address": settings.base_url},
     )
-    end = LongLivedToken(settings.access_token).expires_at()
+    end = source(settings).expires_at()
     if warning := expiry_warning(timezone.now()):
         fix = _("Issue it in the integration's “Keys” tab and set AMOCRM_ACCESS_TOKEN.")
         yield Finding("warning", "token", warning, fix)

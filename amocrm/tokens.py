@@ -66,10 +66,18 @@ class LongLivedToken:
         raise TypeError("an access token is not to be stored or sent")
 
 
+def source(settings: conf.AmoSettings) -> TokenSource:
+    """Where the account's token comes from; here another kind of source is put in place of it.
+
+    Raises ``ValueError`` where the configured token cannot be one.
+    """
+    return LongLivedToken(settings.access_token)
+
+
 def expires_at() -> datetime | None:
     """When the configured token ends, ``None`` where it does not say or cannot be one."""
     try:
-        return LongLivedToken(conf.current().access_token).expires_at()
+        return source(conf.current()).expires_at()
     except ValueError:
         return None
 

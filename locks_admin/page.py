@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.http import QueryDict
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +20,7 @@ from locks_admin import board, chart, glance, timeline, troubles
 from locks_admin.board import STALE, BoardRow, State
 from locks_admin.listing import BadFilter, Wanted, ordered
 from locks_admin.people import may_see_people
-from locks_admin.shown import ShownEvent, address, shown, shown_events
+from locks_admin.shown import ShownEvent, shown, shown_events
 from locks_admin.words import (
     COLUMNS,
     COUNTER_NAMES,
@@ -70,7 +71,7 @@ def context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any]:
         "now": timezone.now(),
         "full": full,
         "links": {
-            "failed": address("admin:leads_submission_changelist") + "?status__exact=failed",
+            "failed": reverse("admin:leads_submission_changelist") + "?status__exact=failed",
         },
     }
 

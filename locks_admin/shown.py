@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from amocrm import conf
 from amocrm.locks.history import LockEvent
@@ -72,7 +72,7 @@ class ShownRow:
         holder = self.row.lock.holder
         if holder is None or not self.form:
             return ""
-        return address("admin:leads_submission_change", holder.reference)
+        return reverse("admin:leads_submission_change", args=(holder.reference,))
 
 
 @dataclass(frozen=True)
@@ -115,14 +115,6 @@ def shown_events(events: Sequence[LockEvent], *, full: bool) -> list[ShownEvent]
         )
         for event in events
     ]
-
-
-def address(name: str, *args: Any) -> str:
-    """The address of an admin page by name, empty if this service has none."""
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:
-        return ""
 
 
 def _forms(rows: Sequence[BoardRow]) -> dict[str, str]:
