@@ -111,7 +111,8 @@ def test_a_handshake_that_never_ends_is_cut_off_and_nothing_was_sent(
         started = time.monotonic()
         made, ended = call(session, url.replace("http", "https"), 1)
     assert time.monotonic() - started < 10
-    assert ended in ("SSLError", "ConnectionError")
+    # Which of the two times that end together is noticed first is the machine's to say.
+    assert ended in ("SSLError", "ConnectionError", "ReadTimeout")
     assert not made.is_connected
 
 
