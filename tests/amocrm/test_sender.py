@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -170,21 +171,26 @@ def test_a_place_that_got_old_at_the_checkpoint_is_taken_anew(
     assert told == ["limiter", "checkpoint", "limiter", "checkpoint", "claim", "sent"]
 
 
+def create_slowly(told: list[str], calls: type[Recorder]) -> None:
+    """Make a lead; the claim takes so long that its place under the limit gets old."""
+    place = Place()
+
+    def slow_claim() -> None:
+        told.append("claim")
+        grow_old(place)
+
+    with client_of() as client:
+        client._sender._calls = calls(told, [place])
+        client.create_lead({}, just_before=slow_claim)
+
+
 @pytest.mark.usefixtures("steady")
 def test_after_a_claim_that_took_long_another_place_is_waited_for(
     amocrm: responses.RequestsMock,
 ) -> None:
     told: list[str] = []
     in_order(amocrm, told)
-    with client_of() as client:
-        place = Place()
-        client._sender._calls = Recorder(told, [place])
-
-        def slow_claim() -> None:
-            told.append("claim")
-            grow_old(place)
-
-        client.create_lead({}, just_before=slow_claim)
+    create_slowly(told, Recorder)
     assert told == ["limiter", "claim", "limiter", "sent"]
 
 
@@ -202,15 +208,8 @@ def test_without_a_place_after_a_slow_claim_nothing_is_sent(
                 raise ComeBack("none is free")
             return super().wait(patience)
 
-    place = Place()
-
-    def slow_claim() -> None:
-        grow_old(place)
-
-    with client_of() as client:
-        client._sender._calls = Full(told, [place])
-        with pytest.raises(ComeBack) as raised:
-            client.create_lead({}, just_before=slow_claim)
+    with pytest.raises(ComeBack) as raised:
+        create_slowly(told, Full)
     assert raised.value.not_done
     assert "sent" not in told
 
@@ -228,15 +227,8 @@ def test_a_pause_that_begins_while_another_place_is_waited_for_stops_the_call(
                 pause.begin("school.amocrm.ru", "token", "revoked meanwhile")
             return super().wait(patience)
 
-    place = Place()
-
-    def slow_claim() -> None:
-        grow_old(place)
-
-    with client_of() as client:
-        client._sender._calls = PausesMeanwhile(told, [place])
-        with pytest.raises(AccountPaused, match="revoked meanwhile") as raised:
-            client.create_lead({}, just_before=slow_claim)
+    with pytest.raises(AccountPaused, match="revoked meanwhile") as raised:
+        create_slowly(told, PausesMeanwhile)
     assert raised.value.not_done
     assert "sent" not in told
 
@@ -254,11 +246,16 @@ def test_a_slow_database_slows_down_but_does_not_stop(amocrm: responses.Requests
 def test_who_stalls_between_claim_and_sending_sends_nothing(
     amocrm: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender, "LONGEST_STALL", 0.05)
+    now = [0.0]
+    monkeypatch.setattr(sender, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def stall() -> None:
+        now[0] += sender.LONGEST_STALL + 0.1
+
     told: list[str] = []
     in_order(amocrm, told)
     with client_of() as client, pytest.raises(ComeBack, match="stalled") as raised:
-        client.create_lead({}, just_before=lambda: time.sleep(0.06))
+        client.create_lead({}, just_before=stall)
     assert raised.value.not_done
     assert told == []
 
