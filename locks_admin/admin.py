@@ -16,7 +16,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 
 from amocrm import pause
@@ -27,6 +26,7 @@ from locks_admin.choices import Choice, as_shown, chosen
 from locks_admin.models import Lock
 from locks_admin.people import may_see_people
 from locks_admin.shown import shown
+from locks_admin.words import ENDINGS
 
 if TYPE_CHECKING:
     _LockAdmin = admin.ModelAdmin[Lock]
@@ -34,6 +34,13 @@ else:
     _LockAdmin = admin.ModelAdmin
 
 REFRESH_SECONDS = 2
+_LEVELS = {
+    Result.CLEARED: messages.SUCCESS,
+    Result.UNKNOWN: messages.ERROR,
+    Result.NO_LOCK: messages.WARNING,
+    Result.CHANGED: messages.WARNING,
+    Result.MISSING: messages.INFO,
+}
 
 
 @admin.register(Lock)
@@ -157,39 +164,10 @@ class LockAdmin(_LockAdmin):
 
 
 def _report(request: HttpRequest, choice: Choice, results: Counter[Result]) -> None:
-    cleared = results[Result.CLEARED]
-    changed = choice.changed + results[Result.CHANGED]
-    gone = choice.gone + results[Result.MISSING]
-    odd, unknown = results[Result.NO_LOCK], results[Result.UNKNOWN]
-    if cleared:
-        text = ngettext("Cleared %(count)d lock.", "Cleared %(count)d locks.", cleared)
-        messages.success(request, text % {"count": cleared})
-    if unknown:
-        text = ngettext(
-            "Redis went silent: whether %(count)d lock was cleared is not known. Look again.",
-            "Redis went silent: whether %(count)d locks were cleared is not known. Look again.",
-            unknown,
-        )
-        messages.error(request, text % {"count": unknown})
-    if odd:
-        text = ngettext(
-            "%(count)d key holds no lock and was left: remove it with redis-cli.",
-            "%(count)d keys hold no lock and were left: remove them with redis-cli.",
-            odd,
-        )
-        messages.warning(request, text % {"count": odd})
-    if changed:
-        text = ngettext(
-            "%(count)d lock changed hands meanwhile and was left.",
-            "%(count)d locks changed hands meanwhile and were left.",
-            changed,
-        )
-        messages.warning(request, text % {"count": changed})
-    if gone:
-        text = ngettext(
-            "%(count)d lock was gone already.", "%(count)d locks were gone already.", gone
-        )
-        messages.info(request, text % {"count": gone})
+    counts = results + Counter({Result.CHANGED: choice.changed, Result.MISSING: choice.gone})
+    for ending, level in _LEVELS.items():
+        if count := counts[ending]:
+            messages.add_message(request, level, ENDINGS[ending] % {"count": count})
 
 
 def _user(request: HttpRequest) -> User:

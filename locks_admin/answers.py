@@ -9,10 +9,10 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from rest_framework import status as http
 from rest_framework.response import Response
 
+from amocrm.locks.clearing import Result
 from amocrm.locks.health import Health
 from amocrm.locks.history import LockEvent
 from amocrm.pause import AccountPause
@@ -20,6 +20,7 @@ from locks_admin import glance
 from locks_admin.board import BoardRow
 from locks_admin.glance import Deliveries
 from locks_admin.people import shown_name, shown_text
+from locks_admin.words import ENDINGS
 
 OPERATIONAL = "✅ Lock system operational"
 NOT_CONNECTED = "⚠️ Redis not connected: submissions are accepted, deliveries wait until it is back"
@@ -116,12 +117,8 @@ def changed_hands() -> str:
 
 def went_silent(unknown: int, *, cleared: int) -> Response:
     """503 where Redis did not say what became of the last ones."""
-    error = ngettext(
-        "Redis went silent: whether %(count)d lock was cleared is not known. Look again.",
-        "Redis went silent: whether %(count)d locks were cleared is not known. Look again.",
-        unknown,
-    )
-    return refusal(http.HTTP_503_SERVICE_UNAVAILABLE, error % {"count": unknown}, cleared=cleared)
+    error = ENDINGS[Result.UNKNOWN] % {"count": unknown}
+    return refusal(http.HTTP_503_SERVICE_UNAVAILABLE, error, cleared=cleared)
 
 
 def redis_down(trouble: Exception, *, listing: bool) -> Response:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from amocrm.locks import history
+from amocrm.locks.clearing import Result
 from leads.models import Submission
 from locks_admin.board import State
 
@@ -19,6 +21,28 @@ STATE_HELP = {
     State.OVERDUE: _("its delivery is running for longer than LOCK_TTL"),
     State.ORPHAN: _("whoever took it does not deliver this submission any more"),
     State.UNKNOWN: _("it was not taken by this service"),
+}
+# What became of ``count`` locks that were to be cleared.
+ENDINGS = {
+    Result.CLEARED: ngettext_lazy("Cleared %(count)d lock.", "Cleared %(count)d locks.", "count"),
+    Result.UNKNOWN: ngettext_lazy(
+        "Redis went silent: whether %(count)d lock was cleared is not known. Look again.",
+        "Redis went silent: whether %(count)d locks were cleared is not known. Look again.",
+        "count",
+    ),
+    Result.NO_LOCK: ngettext_lazy(
+        "%(count)d key holds no lock and was left: remove it with redis-cli.",
+        "%(count)d keys hold no lock and were left: remove them with redis-cli.",
+        "count",
+    ),
+    Result.CHANGED: ngettext_lazy(
+        "%(count)d lock changed hands meanwhile and was left.",
+        "%(count)d locks changed hands meanwhile and were left.",
+        "count",
+    ),
+    Result.MISSING: ngettext_lazy(
+        "%(count)d lock was gone already.", "%(count)d locks were gone already.", "count"
+    ),
 }
 EVENT_NAMES = {
     history.Kind.ACQUIRED: _("acquired"),
