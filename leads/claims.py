@@ -22,6 +22,8 @@ from amocrm.errors import ClaimLost
 from leads import conf
 from leads.models import Submission
 
+_LONGEST_HOST = 80  # characters that a token keeps of the host's name
+
 
 def due(now: datetime) -> QuerySet[Submission]:
     """Submissions that are to be tried now and that nobody is at."""
@@ -58,13 +60,18 @@ class Claim:
         self.write(claimed_until=None, claim_token="", **values)
 
 
+def worker_of(host: str, pid: int) -> str:
+    """How the tokens of everything that one process claims begin."""
+    return f"{host[:_LONGEST_HOST]}/{pid}/"
+
+
 def take(submission_id: UUID) -> Claim | None:
     """Claim a submission; ``None`` if it is not due or somebody is at it.
 
     One that a sweep has rung for is due: our clock may be behind that of whoever found it so.
     """
     now = timezone.now()
-    token = f"{socket.gethostname()[:80]}/{os.getpid()}/{secrets.token_hex(8)}"
+    token = worker_of(socket.gethostname(), os.getpid()) + secrets.token_hex(8)
     taken = (
         _free(now)
         .filter(Q(next_attempt_at__lte=now) | Q(rung_at__isnull=False), pk=submission_id)

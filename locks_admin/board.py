@@ -22,6 +22,7 @@ from amocrm.locks import clearing, inventory
 from amocrm.locks.clearing import Cleared, Result
 from amocrm.locks.holder import Holder
 from amocrm.locks.inventory import LockRow
+from leads import claims
 from leads.models import Submission
 
 
@@ -118,8 +119,9 @@ def tally(outcome: Iterable[Cleared]) -> Counter[Result]:
 def _state(lock: LockRow, deliverers: dict[str, str], ttl_ms: int) -> State:
     if lock.holder is None:
         return State.UNKNOWN
-    is_delivering = deliverers.get(lock.holder.reference, "").startswith(lock.holder.worker)
-    if not is_delivering or _is_dead(lock.holder):
+    token = deliverers.get(lock.holder.reference, "")
+    is_theirs = token.startswith(claims.worker_of(lock.holder.host, lock.holder.pid))
+    if not is_theirs or _is_dead(lock.holder):
         return State.ORPHAN
     return State.OVERDUE if (lock.held_ms or 0) > ttl_ms else State.LIVE
 

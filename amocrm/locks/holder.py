@@ -19,7 +19,6 @@ _VALUE = re.compile(
     "/([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z)/([0-9a-f]{16})"
 )
 _YEARS = range(1970, 9999)  # whose times every time zone can show
-_CLAIM_HOST = 80  # what a claim token keeps of the host's name
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,6 @@ class Holder:
             acquired_at=timezone.now(),
             nonce=secrets.token_hex(8),
         )
-
-    @property
-    def worker(self) -> str:
-        """``host/pid/``: how the claim token of a submission delivered by this holder begins."""
-        return f"{self.host[:_CLAIM_HOST]}/{self.pid}/"
 
     def encode(self) -> str:
         """``host/pid/reference/time/nonce`` in ASCII, odd characters percent-encoded."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -235,3 +237,11 @@ def test_a_claim_that_waited_for_another_transaction_sees_what_it_did(create: Cr
         assert results == []
     thread.join(30)
     assert results == [None]
+
+
+@pytest.mark.django_db
+def test_a_token_begins_with_its_worker(create: Create) -> None:
+    claim = claims.take(create().pk)
+    assert claim is not None
+    assert claim.token.startswith(claims.worker_of(socket.gethostname(), os.getpid()))
+    assert claims.worker_of("h" * 300, 17) == f"{'h' * 80}/17/"

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from amocrm.locks import history
 from amocrm.locks.holder import Holder
+from leads import claims
 from leads.models import Submission
 from tests.servers import RedisServer
 
@@ -71,7 +72,8 @@ class Locks:
             "web-1", 4711, str(submission.pk), timezone.now() - held, Holder.here("").nonce
         )
         if state in {"live", "overdue"}:
-            submission.claim_token = holder.worker + "0123456789abcdef"
+            worker = claims.worker_of(holder.host, holder.pid)
+            submission.claim_token = worker + "0123456789abcdef"
             submission.claimed_until = timezone.now() + timedelta(seconds=90)
             submission.save(update_fields=["claim_token", "claimed_until"])
         return holder

@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from amocrm.locks.holder import Holder
+from leads import claims
 from leads.models import Submission
 from locks_admin import board
 from locks_admin.board import State
@@ -59,7 +60,7 @@ def test_the_lock_of_a_process_that_was_killed_is_orphaned_though_its_claim_stan
     for name, pid in (("dead", killed.pid), ("alive", os.getpid())):
         submission = Submission.objects.create(form="proftest", name="Test User")
         holder = replace(Holder.here(str(submission.pk)), pid=pid)
-        submission.claim_token = f"{holder.worker}0123456789abcdef"
+        submission.claim_token = claims.worker_of(holder.host, pid) + "0123456789abcdef"
         submission.claimed_until = timezone.now() + timedelta(seconds=90)
         submission.save(update_fields=["claim_token", "claimed_until"])
         locks.redis.set(f"lock:amocrm:lead:{name}@b.kz:7", holder.encode(), ex=55)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,13 +51,9 @@ def test_other_bytes_are_nobody(value: bytes) -> None:
         b"host/1/%ff/2026-11-23T02:00:00.000000Z/0123456789abcdef",
         "host/\u0661/ref/2026-11-23T02:00:00.000000Z/0123456789abcdef".encode(),
         b"/1/ref/2026-11-23T02:00:00.000000Z/0123456789abcdef",
+        b"host/1/ref/9999-12-31T23:59:59.000000Z/0123456789abcdef",
         b"5BLPeIdAxVnHEYlCi9wpYTS3",
     ],
 )
 def test_what_only_resembles_a_holder_is_nobody(value: bytes) -> None:
     assert decode(value) is None
-
-
-def test_a_worker_is_named_as_in_its_claim_tokens() -> None:
-    holder = replace(Holder.here("r"), host="web-1", pid=17)
-    assert holder.worker == "web-1/17/"
