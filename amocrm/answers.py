@@ -16,7 +16,7 @@ from amocrm.errors import (
     AccountPaused,
     AmoError,
     LeadGone,
-    NotSent,
+    NotDone,
     OutcomeUnknown,
     Problem,
     RateLimited,
@@ -208,7 +208,7 @@ def error_of(row: Row, answer: Answer, *, is_write: bool) -> AmoError:
         case Meaning.REFUSED:
             error = Refused(message)
         case Meaning.NOT_DONE:
-            error = NotSent(message)
+            error = NotDone(message)
         case Meaning.TRY_AGAIN:
             error = OutcomeUnknown(message) if is_write else RetryLater(message)
     return error.seen_in(status=answer.status, request_id=answer.request_id, words=answer.words)

@@ -11,7 +11,7 @@
     │   ├── StillSettling     an earlier call may still be carried out
     │   └── AccountPaused     everybody waits: until when and why is in the account state
     ├── RetryLater            a failed attempt: the schedule decides when to try again
-    │   ├── NotSent           the request surely changed nothing
+    │   ├── NotDone           the request surely changed nothing
     │   │   └── RateLimited   one 429: every process is held for a moment
     │   ├── LeadGone          the lead was deleted while we worked on it
     │   └── OutcomeUnknown    a write whose answer was lost: look before writing again
@@ -100,13 +100,13 @@ class RetryLater(AmoError):
     """This try failed; the same call may succeed later."""
 
 
-class NotSent(RetryLater):
-    """The request never reached amoCRM: no name, no connection, no handshake, no route."""
+class NotDone(RetryLater):
+    """The request surely changed nothing: it never got there, or was turned away at the door."""
 
     not_done = True
 
 
-class RateLimited(NotSent):
+class RateLimited(NotDone):
     """amoCRM refused the call with 429 and did nothing."""
 
 

@@ -19,7 +19,7 @@ import urllib3
 
 from amocrm.answers import Answer
 from amocrm.deadline import DeadlineAdapter, limited_to
-from amocrm.errors import NotSent, OutcomeUnknown, RetryLater
+from amocrm.errors import NotDone, OutcomeUnknown, RetryLater
 from amocrm.tokens import TokenSource
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -63,7 +63,7 @@ class Exchange:
     ) -> Answer:
         """The answer, whatever its status.
 
-        Raises :class:`~amocrm.errors.NotSent` when no connection came about,
+        Raises :class:`~amocrm.errors.NotDone` when no connection came about,
         :class:`~amocrm.errors.RetryLater` when a read, and
         :class:`~amocrm.errors.OutcomeUnknown` when a write, was left without a whole answer.
         """
@@ -83,7 +83,7 @@ class Exchange:
             return answer
         what = f"{method} {path}: {failure}"
         if not call.is_connected:
-            raise NotSent(f"amoCRM cannot be reached: {what}")
+            raise NotDone(f"amoCRM cannot be reached: {what}")
         if method == "GET":
             raise RetryLater(f"amoCRM did not answer: {what}")
         raise OutcomeUnknown(f"amoCRM's answer was lost: {what}")

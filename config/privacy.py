@@ -32,7 +32,7 @@ _PERSON = re.compile(
       | \b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?                   # a time
       | \b(?:BYTE\.){3}BYTE\b(?!\.\d)                                         # an IP address
     )
-  | (?<!LOCAL)(?<!%)                                     # an e-mail
+  | (?<!LOCAL)(?<!%)                                                      # an e-mail
     (?P<local>(?:LOCAL|%(?!40))++) (?P<at>@|%40) (?P<domain>[\w-]+(?:\.[\w-]+)*)
   | (?:(?<![0-9A-Za-z])|(?<=%[0-9A-F]{2}))
     (?P<phone>

@@ -15,7 +15,7 @@ from amocrm.errors import (
     AccountPaused,
     AmoError,
     LeadGone,
-    NotSent,
+    NotDone,
     OutcomeUnknown,
     RateLimited,
     Refused,
@@ -139,7 +139,7 @@ CASES = {
         "Invalid scope",
         pauses="scope",
     ),
-    "lost by the router": Case(404, NGINX.format("404 Not Found"), NotSent, NotSent, "router"),
+    "lost by the router": Case(404, NGINX.format("404 Not Found"), NotDone, NotDone, "router"),
     "no such thing": Case(
         404, {"title": "Not Found", "status": 404, "detail": "No."}, Refused, Refused, "Not Found"
     ),
@@ -165,7 +165,7 @@ CASES = {
     "a status that nobody knows": Case(418, "", RetryLater, OutcomeUnknown, "418"),
     "a status beyond all": Case(799, "", RetryLater, OutcomeUnknown, "799"),
 }
-NOT_DONE = (Refused, NotSent, AccountPaused)
+NOT_DONE = (Refused, NotDone, AccountPaused)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from amocrm.client import Client, connect
 from amocrm.errors import (
     AccountPaused,
     LeadGone,
-    NotSent,
+    NotDone,
     OutcomeUnknown,
     RetryLater,
 )
@@ -146,7 +146,7 @@ def test_a_json_404_for_one_thing_is_nothing_found_too(amocrm: responses.Request
 
 def test_an_html_404_is_not_nothing_found(amocrm: responses.RequestsMock) -> None:
     amocrm.add(responses.GET, url=any_url(), status=404, body="<html>nginx</html>")
-    with client_of() as client, pytest.raises(NotSent):
+    with client_of() as client, pytest.raises(NotDone):
         client.lead(1)
 
 
@@ -283,7 +283,7 @@ def test_an_answer_of_unknown_length_that_was_cut_off_is_not_believed() -> None:
 def test_a_refused_connection_was_surely_not_sent() -> None:
     with client_of(f"http://127.0.0.1:{free_port()}") as client:
         for call in (create, READS["account"]):
-            with pytest.raises(NotSent, match="cannot be reached") as raised:
+            with pytest.raises(NotDone, match="cannot be reached") as raised:
                 call(client)
             assert raised.value.not_done
 
@@ -292,7 +292,7 @@ def test_a_failed_tls_handshake_was_surely_not_sent() -> None:
     with (
         serving(lambda c: c.sendall(b"this is no TLS at all")) as url,
         client_of(url.replace("http", "https")) as client,
-        pytest.raises(NotSent) as raised,
+        pytest.raises(NotDone) as raised,
     ):
         create(client)
     assert raised.value.not_done
