@@ -15,8 +15,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from amocrm import conf, pause
-from amocrm.links import contact_url, lead_url
+from amocrm import conf
+from amocrm.account.links import contact_url, lead_url
+from amocrm.api import pause
 from amocrm.models import AccountState, DuplicateLead, EventCount, Identity, Person
 
 if TYPE_CHECKING:

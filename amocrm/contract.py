@@ -1,4 +1,4 @@
-"""What a caller hands to :func:`amocrm.upsert.upsert_lead` and what comes back."""
+"""What a caller hands to :func:`amocrm.upsert.protocol.upsert_lead` and what comes back."""
 
 from __future__ import annotations
 

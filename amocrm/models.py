@@ -1,6 +1,6 @@
 """The ledger of who is who in the CRM, and the state of the account.
 
-Only :mod:`amocrm.ledger` writes ``Person`` and ``Identity``; only :mod:`amocrm.pause`
+Only :mod:`amocrm.ledger` writes ``Person`` and ``Identity``; only :mod:`amocrm.api.pause`
 writes ``AccountState``.
 """
 

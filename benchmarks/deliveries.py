@@ -12,7 +12,7 @@ from django.test.utils import override_settings
 from benchmarks.ground import Ground
 from benchmarks.table import Row, Section
 from benchmarks.timing import Timing, timed
-from leads.delivery import deliver
+from leads.delivery.attempt import deliver
 from leads.intake import accept_submission
 from leads.models import DeliveryAttempt, Submission
 

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from amocrm.sandbox.control import SandboxControl
+from amocrm.sandbox.control_client import SandboxControl
 from tests.servers import RedisServer, end_with_parent, free_port
 
 PROJECT = Path(__file__).resolve().parent.parent

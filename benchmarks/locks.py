@@ -14,7 +14,7 @@ from amocrm.locks.names import key_of
 from benchmarks.ground import Ground
 from benchmarks.table import Row, Section, milliseconds
 from benchmarks.timing import Timing, in_turns, repeat, timed
-from locks_admin import board
+from locks_admin.monitor import lock_status
 
 COUNTS = (100, 1_000, 10_000)
 CLEARED = 1_000
@@ -84,9 +84,9 @@ def _clearing(place: Ground) -> list[Row]:
         names = _plant(CLEARED)
         one_by_one += Timing((timed(partial(bare, names)),))
         _plant(CLEARED)
-        rows = board.read()
-        ours += Timing((timed(partial(board.clear, rows, by="bench", why="benchmark")),))
-        if board.read():
+        rows = lock_status.read()
+        ours += Timing((timed(partial(lock_status.clear, rows, by="bench", why="benchmark")),))
+        if lock_status.read():
             raise RuntimeError("not every lock was cleared")
         place.redis.flush()
     baseline = milliseconds("one DEL each, nothing compared, nobody woken", one_by_one.median)
@@ -106,7 +106,7 @@ def _plant(count: int) -> list[str]:
 
 def _lister(count: int) -> Callable[[], None]:
     def work() -> None:
-        found = len(board.read())
+        found = len(lock_status.read())
         if found != count:
             raise RuntimeError(f"{found} locks were listed, not {count}")
 

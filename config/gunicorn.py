@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from config.launcher import tether
+from config.launcher import pdeathsig
 from config.startup import settings_or_exit
 
 if TYPE_CHECKING:
@@ -38,4 +38,4 @@ logconfig_dict = settings.LOGGING
 
 def post_fork(server: Arbiter, worker: Worker) -> None:
     """Tie each worker to the master's life: a master that is killed outright leaves none."""
-    tether.end_with_parent()
+    pdeathsig.end_with_parent()

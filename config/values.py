@@ -16,7 +16,7 @@ import environ
 import phonenumbers
 
 from amocrm.identity import parse_email, parse_phone
-from amocrm.loopback import is_loopback
+from config.loopback import is_loopback
 
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
 

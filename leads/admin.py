@@ -15,8 +15,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from amocrm.links import lead_url
-from leads import bell, conf
+from amocrm.account.links import lead_url
+from leads import conf
+from leads.delivery import dispatch
 from leads.models import DeliveryAttempt, Submission
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class SubmissionAdmin(_SubmissionAdmin):
                 if _revive(submission):
                     self.log_change(request, submission, _("Deliver again"))
                     again.append(submission.pk)
-            transaction.on_commit(partial(bell.ring, again), robust=True)
+            transaction.on_commit(partial(dispatch.ring, again), robust=True)
         if again:
             text = ngettext(
                 "%(count)d submission will be delivered again.",

@@ -12,12 +12,12 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from amocrm import story
-from leads.bell import ring
+from amocrm import log_context
+from leads.delivery.dispatch import ring
+from leads.log_context import about
 from leads.models import Submission
-from leads.subject import about
 
-logger = story.logger(__name__)
+logger = log_context.logger(__name__)
 
 
 class KeyReused(Exception):

@@ -9,8 +9,8 @@ from uuid import UUID
 from celery import shared_task
 from django.core.management import CommandError, call_command
 
-from leads.delivery import deliver
-from leads.sweep import ring_due
+from leads.delivery.attempt import deliver
+from leads.delivery.sweep import ring_due
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from leads import demo, views
+from leads.api import demo, views
 
 app_name = "leads"
 

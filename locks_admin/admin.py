@@ -18,15 +18,17 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from amocrm import pause
+from amocrm.api import pause
 from amocrm.locks.clearing import Result
 from amocrm.locks.connection import TROUBLE
-from locks_admin import audit, board, page
-from locks_admin.choices import Choice, as_shown, chosen
+from locks_admin import audit
+from locks_admin.labels import ENDINGS
+from locks_admin.masking import may_see_people
 from locks_admin.models import Lock
-from locks_admin.people import may_see_people
-from locks_admin.shown import shown
-from locks_admin.words import ENDINGS
+from locks_admin.monitor import lock_status
+from locks_admin.page.context import page_context
+from locks_admin.page.rows import shown
+from locks_admin.page.selection import Choice, as_shown, chosen
 
 if TYPE_CHECKING:
     _LockAdmin = admin.ModelAdmin[Lock]
@@ -72,7 +74,7 @@ class LockAdmin(_LockAdmin):
         self._require_view(request)
         context = {
             **self._context(request, _("Locks")),
-            **page.context(request.GET, _user(request)),
+            **page_context(request.GET, _user(request)),
             "refresh_seconds": REFRESH_SECONDS,
         }
         return TemplateResponse(request, "admin/locks_admin/lock/page.html", context)
@@ -83,7 +85,7 @@ class LockAdmin(_LockAdmin):
         self._require_view(request)
         context = {
             **self._context(request, ""),
-            **page.context(request.GET, _user(request)),
+            **page_context(request.GET, _user(request)),
         }
         return TemplateResponse(request, "admin/locks_admin/lock/live.html", context)
 
@@ -97,7 +99,7 @@ class LockAdmin(_LockAdmin):
             messages.info(request, _("Nothing was cleared: choose again."))
             return _back()
         try:
-            rows = board.read()
+            rows = lock_status.read()
             if "confirmed" not in request.POST:
                 return self._confirm(request, chosen(request.POST, rows))
             choice = as_shown(request.POST.get("shown", "").splitlines(), rows)
@@ -142,9 +144,9 @@ class LockAdmin(_LockAdmin):
 
     def _clear(self, request: HttpRequest, choice: Choice, why: str) -> None:
         user = _user(request)
-        outcome = board.clear(choice.going, by=user.get_username(), why=why)
+        outcome = lock_status.clear(choice.going, by=user.get_username(), why=why)
         audit.log_cleared(user, outcome, why=why)
-        _report(request, choice, board.tally(outcome))
+        _report(request, choice, lock_status.tally(outcome))
 
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
         return {

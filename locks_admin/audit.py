@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.auth.models import User
 
-from amocrm.answers import one_line
+from amocrm.api.responses import one_line
 from amocrm.locks.clearing import Cleared, Result
+from locks_admin.masking import may_see_people, shown_name
 from locks_admin.models import Lock
-from locks_admin.people import may_see_people, shown_name
 
 LONGEST_REASON = 200  # characters
 

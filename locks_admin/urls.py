@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from locks_admin import api
+from locks_admin.api import views
 
 
 class KeyConverter(StringConverter):
@@ -17,8 +17,10 @@ class KeyConverter(StringConverter):
 register_converter(KeyConverter, "lock_key")
 
 urlpatterns = [
-    path("api/admin/amocrm-locks/status", api.StatusView.as_view(), name="amocrm-locks-status"),
-    path("api/admin/amocrm-locks/history", api.HistoryView.as_view(), name="amocrm-locks-history"),
-    path("api/admin/amocrm-locks", api.LockListView.as_view(), name="amocrm-locks"),
-    path("api/admin/amocrm-locks/<lock_key:key>", api.LockView.as_view(), name="amocrm-lock"),
+    path("api/admin/amocrm-locks/status", views.StatusView.as_view(), name="amocrm-locks-status"),
+    path(
+        "api/admin/amocrm-locks/history", views.HistoryView.as_view(), name="amocrm-locks-history"
+    ),
+    path("api/admin/amocrm-locks", views.LockListView.as_view(), name="amocrm-locks"),
+    path("api/admin/amocrm-locks/<lock_key:key>", views.LockView.as_view(), name="amocrm-lock"),
 ]

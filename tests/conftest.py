@@ -136,7 +136,7 @@ def _nothing_but_loopback() -> Iterator[None]:
 
     A client whose answers a test makes up opens a connection ahead nevertheless.
     """
-    from amocrm.loopback import is_loopback
+    from config.loopback import is_loopback
 
     real = socket.getaddrinfo
 

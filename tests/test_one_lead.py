@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from amocrm.sandbox.server import RunningSandbox
-from leads.delivery import deliver
+from leads.delivery.attempt import deliver
 from leads.models import Submission
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]

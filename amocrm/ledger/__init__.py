@@ -16,7 +16,7 @@ Whoever was overtaken disowns the lead it has made all the same: nobody adopts i
 """
 
 from amocrm.ledger.claims import adopt, claim, disown, is_claim_of, record, release
-from amocrm.ledger.naming import (
+from amocrm.ledger.resolution import (
     ClaimStands,
     contact_key,
     forget_account,

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from amocrm.events import Event, count
+from amocrm.counters import Event, count
 from amocrm.ledger.state import PersonState, claim_lost
+from amocrm.log_context import logger
 from amocrm.models import DuplicateLead, Person
-from amocrm.story import logger
 
 log = logger(__name__)
 

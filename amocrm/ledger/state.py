@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from amocrm.counters import Event, count
 from amocrm.errors import ClaimLost
-from amocrm.events import Event, count
 from amocrm.identity import IdentityKey
+from amocrm.log_context import logger
 from amocrm.models import Identity, Person
-from amocrm.story import logger
 
 log = logger(__name__)
 

@@ -14,8 +14,8 @@ from enum import StrEnum
 from redis import Redis
 from redis_lock import UNLOCK_SCRIPT
 
-from amocrm import events, story
-from amocrm.events import Event
+from amocrm import counters, log_context
+from amocrm.counters import Event
 from amocrm.locks import history
 from amocrm.locks.connection import TROUBLE, locks_client
 from amocrm.locks.inventory import LockRow, as_value
@@ -23,7 +23,7 @@ from amocrm.locks.names import SIGNAL_LIFE_MS, is_ours, key_of, signal_of
 
 _BATCH = 500
 
-logger = story.logger(__name__)
+logger = log_context.logger(__name__)
 
 
 class Result(StrEnum):
@@ -70,7 +70,7 @@ def clear(rows: Sequence[LockRow], *, by: str, why: str) -> list[Cleared]:
     for row in gone:
         logger.warning("🧹 Lock CLEARED: %s (held by %s) by %s [LOCK]", row.name, row.holder_id, by)
     if gone:
-        events.count(Event.LOCK_CLEARED, len(gone))
+        counters.count(Event.LOCK_CLEARED, len(gone))
     for one in outcome:
         if one.result is Result.UNKNOWN:
             logger.warning("🧹 Lock perhaps CLEARED: %s by %s [LOCK]", one.row.name, by)

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 from redis_lock import NotAcquired, NotExpirable
 
-from amocrm import conf, events, story
+from amocrm import conf, counters, log_context
+from amocrm.counters import Event
 from amocrm.errors import LockBusy, LockLost, LockUnavailable
-from amocrm.events import Event
 from amocrm.locks import connection, history
 from amocrm.locks.connection import TROUBLE, RedisLock
 from amocrm.locks.history import Kind
@@ -26,7 +26,7 @@ from amocrm.locks.names import is_ours, signal_of
 
 SLICE = 0.5
 
-logger = story.logger(__name__)
+logger = log_context.logger(__name__)
 
 
 @dataclass
@@ -86,7 +86,7 @@ class HeldLock:
             self.held_ms,
         )
         self._remember(Kind.EXPIRED if ran_out else Kind.LOST, held_ms=self.held_ms)
-        events.count(Event.LOCK_LOST)
+        counters.count(Event.LOCK_LOST)
 
     def release(self) -> None:
         """Let the lock go and wake one waiter. Never raises: the work under it is done."""
@@ -201,7 +201,7 @@ def _busy(name: str, holder: Holder, *, waited_ms: int) -> LockBusy:
         reference=holder.reference,
         waited_ms=waited_ms,
     )
-    events.count(Event.LOCK_BUSY)
+    counters.count(Event.LOCK_BUSY)
     return LockBusy(
         f"Another delivery holds the lock {name}; waited {waited_ms} ms", lock_name=name
     )

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from amocrm.locks.connection import TROUBLE, history_client
 from amocrm.locks.holder import Holder, decode
-from amocrm.story import logger
+from amocrm.log_context import logger
 
 STREAM = "amocrm:lock-events"
 CAPACITY = 10_000

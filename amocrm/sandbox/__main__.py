@@ -6,7 +6,7 @@ import argparse
 import logging
 import sys
 
-from .cli import CannotStart, add_arguments, serve
+from amocrm.sandbox.cli import CannotStart, add_arguments, serve
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from .server import NotLoopback, start
+from amocrm.sandbox.server import NotLoopback, start
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 3001

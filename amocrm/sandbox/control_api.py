@@ -7,15 +7,15 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from .acts import act, plant
-from .answers import Answer, as_json
-from .call import Request
-from .core import Sandbox
-from .faults import rule_from
-from .model import Contact, Json, Lead, Note
-from .people import people
-from .store import Account
-from .wire import field_values
+from amocrm.sandbox.account.actions import act, plant
+from amocrm.sandbox.account.model import Contact, Json, Lead, Note
+from amocrm.sandbox.account.persons import people
+from amocrm.sandbox.account.store import Account
+from amocrm.sandbox.api.request import Request
+from amocrm.sandbox.api.responses import Answer, as_json
+from amocrm.sandbox.api.serializers import field_values
+from amocrm.sandbox.faults import rule_from
+from amocrm.sandbox.sandbox import Sandbox
 
 PREFIX = "/_sandbox"
 JSON = "application/json"

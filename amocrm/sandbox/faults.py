@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from .call import Request
+from amocrm.sandbox.api.request import Request
 
 ACTIONS = frozenset(
     {

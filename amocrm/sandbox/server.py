@@ -11,10 +11,10 @@ from socketserver import TCPServer
 from types import TracebackType
 from typing import Any
 
-from .control import SandboxControl
-from .core import Sandbox
-from .handler import Handler
-from .settings import Settings
+from amocrm.sandbox.connection import Handler
+from amocrm.sandbox.control_client import SandboxControl
+from amocrm.sandbox.sandbox import Sandbox
+from amocrm.sandbox.settings import Settings
 
 
 class NotLoopback(ValueError):

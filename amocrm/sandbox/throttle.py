@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from .answers import Answer, blocked, throttled
-from .clock import Clock
-from .settings import Settings
+from amocrm.sandbox.account.clock import Clock
+from amocrm.sandbox.api.responses import Answer, blocked, throttled
+from amocrm.sandbox.settings import Settings
 
 SECOND = 1.0
 

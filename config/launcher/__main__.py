@@ -35,29 +35,29 @@ def main() -> int:
 
 
 def _install() -> int:
-    from config.launcher import preparation
-    from config.launcher.greeting import say
+    from config.launcher import bootstrap
+    from config.launcher.banner import say
 
-    preparation.prepare()
+    bootstrap.prepare()
     say("Ready: `make run` starts it.")
     return 0
 
 
 def _run() -> int:
     # Only now: these read the settings.
-    from config.launcher import neighbours, preparation, tether
-    from config.launcher.greeting import greet
-    from config.launcher.output import Output
-    from config.launcher.processes import service_processes
+    from config.launcher import bootstrap, dependencies, pdeathsig
+    from config.launcher.banner import greet
+    from config.launcher.commands import service_processes
+    from config.launcher.console import Output
     from config.launcher.supervisor import Supervisor
 
     if os.environ.get("MAKELEVEL"):
         # A make that is killed outright tells nobody; its end is then ours.
-        tether.end_with_parent(signal.SIGTERM)
-    neighbours.require_ports_of_their_own()
-    neighbours.require_free_port()
-    missing = neighbours.missing()
-    preparation.prepare()
+        pdeathsig.end_with_parent(signal.SIGTERM)
+    dependencies.require_ports_of_their_own()
+    dependencies.require_free_port()
+    missing = dependencies.missing()
+    bootstrap.prepare()
     with Output() as output:
         supervisor = Supervisor(output)
         return supervisor.run([missing, service_processes()], when_up=greet)

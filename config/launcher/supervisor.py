@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from config.launcher.output import Output
-from config.launcher.processes import Process
+from config.launcher.commands import Process
+from config.launcher.console import Output
 
-_TETHER = Path(__file__).with_name("tether.py")
+_TETHER = Path(__file__).with_name("pdeathsig.py")
 _ASKED_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 8.0

@@ -8,7 +8,7 @@ from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from locks_admin.durations import in_words
+from locks_admin.formats import in_words
 
 register = template.Library()
 

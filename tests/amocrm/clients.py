@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from amocrm import conf
-from amocrm.client import Client, connect
+from amocrm.api.client import Client, connect
 
 URL = "https://school.amocrm.ru"
 API = f"{URL}/api/v4"

@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from amocrm import conf, events, ledger, pause
+from amocrm import conf, counters, ledger
+from amocrm.api import pause
 from amocrm.identity import IdentityKey
 from amocrm.models import AccountState, DuplicateLead, EventCount, Person
 from tests.amocrm.clients import TOKEN
@@ -32,7 +33,7 @@ def person() -> Person:
     }
     state = ledger.record(ledger.name(conf.current().account, keys), 77)
     DuplicateLead.objects.create(person_id=state.id, lead_id=88, state="active", origin="found")
-    events.count(events.Event.ADOPTED)
+    counters.count(counters.Event.ADOPTED)
     pause.begin(conf.current().account, "token", f"revoked {EVIL}")
     return Person.objects.get(id=state.id)
 

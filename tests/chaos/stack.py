@@ -12,7 +12,7 @@ from typing import Self
 
 import requests
 
-from amocrm.sandbox.control import SandboxControl
+from amocrm.sandbox.control_client import SandboxControl
 from tests.chaos.children import PROJECT, Child, listens
 from tests.chaos.rows import Rows
 from tests.chaos.scale import TOKEN, Scale, settings

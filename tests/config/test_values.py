@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from amocrm.loopback import is_loopback
 from config import values
+from config.loopback import is_loopback
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
-from leads.bell import rest
+from leads.api.throttles import LandingThrottle, StatusThrottle
+from leads.delivery.dispatch import rest
 from leads.models import Submission
-from leads.throttles import LandingThrottle, StatusThrottle
 from tests.leads.forms import EXPRESS, PROFTEST
 
 Create = Callable[..., Submission]

@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from amocrm.errors import RetryLater
-from leads import bell
-from leads.delivery import deliver
+from leads.delivery import dispatch
+from leads.delivery.attempt import deliver
 from leads.models import Submission
 from tests.leads.conftest import Create
 
@@ -98,7 +98,7 @@ def test_a_failed_submission_is_delivered_again(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     heard: list[Any] = []
-    monkeypatch.setattr(bell, "ring", heard.extend)
+    monkeypatch.setattr(dispatch, "ring", heard.extend)
     failed = create(status="failed", attempts=11, lead_id=5, action="created", reason="Timeout")
     delivered, waiting = create(status="delivered"), create(attempts=3)
     client.force_login(operator)

@@ -15,7 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from amocrm import pause
+from amocrm.api import pause
 from amocrm.conf import current
 from leads.management.commands import deliver_leads
 from leads.models import Submission

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from amocrm.locks import history
 from amocrm.locks.holder import Holder
-from leads import claims
+from leads.delivery import lease
 from leads.models import Submission
 from tests.servers import RedisServer
 
@@ -72,7 +72,7 @@ class Locks:
             "web-1", 4711, str(submission.pk), timezone.now() - held, Holder.here("").nonce
         )
         if state in {"live", "overdue"}:
-            worker = claims.worker_of(holder.host, holder.pid)
+            worker = lease.worker_of(holder.host, holder.pid)
             submission.claim_token = worker + "0123456789abcdef"
             submission.claimed_until = timezone.now() + timedelta(seconds=90)
             submission.save(update_fields=["claim_token", "claimed_until"])

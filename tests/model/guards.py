@@ -11,11 +11,12 @@ from unittest import mock
 
 from django.db.models import F
 
-from amocrm import conf, creation, directory, disowned, ledger, notes, reconcile, upsert
-from amocrm.client import Client
+from amocrm import conf, ledger
+from amocrm.api.client import Client
 from amocrm.errors import OutcomeUnknown
-from amocrm.ledger import PersonState, claims, naming
+from amocrm.ledger import PersonState, claims, resolution
 from amocrm.models import Person
+from amocrm.upsert import create, lookup, notes, protocol, reconcile, superseded
 from tests.model import scenarios
 from tests.model.explore import Scenario
 
@@ -63,16 +64,16 @@ def _no_settling() -> AbstractContextManager[Any]:
 
 
 def _release_in_the_dark() -> AbstractContextManager[Any]:
-    real = creation._send
+    real = create._send
 
     def send(work: Any, body: Any) -> Any:
         try:
             return real(work, body)
         except OutcomeUnknown:
-            creation._release_ours(work)
+            create._release_ours(work)
             raise
 
-    return mock.patch.object(creation, "_send", send)
+    return mock.patch.object(create, "_send", send)
 
 
 def _repeat_posts() -> AbstractContextManager[Any]:
@@ -96,13 +97,13 @@ def _name_one_identity() -> AbstractContextManager[Any]:
 
 def _grow_silently() -> AbstractContextManager[Any]:
     """New identities do not raise the version."""
-    real = naming._change
+    real = resolution._change
 
     def change(person: Person, **fields: Any) -> None:
         if fields:
             real(person, **fields)
 
-    return mock.patch.object(naming, "_change", change)
+    return mock.patch.object(resolution, "_change", change)
 
 
 def _forget_that_a_note_was_sent() -> AbstractContextManager[Any]:
@@ -112,13 +113,13 @@ def _forget_that_a_note_was_sent() -> AbstractContextManager[Any]:
         work.progress.note_sent_at = None
         real(work, lead_id)
 
-    return mock.patch.object(upsert, "write_note", write)
+    return mock.patch.object(protocol, "write_note", write)
 
 
 def _recreate_over_a_claim() -> AbstractContextManager[Any]:
     """No step 3, and a claim may be made over another one."""
     stack = ExitStack()
-    stack.enter_context(mock.patch.object(upsert, "reconcile", return_value=None))
+    stack.enter_context(mock.patch.object(protocol, "reconcile", return_value=None))
     real = ledger.claim
     stack.enter_context(
         mock.patch.object(
@@ -131,14 +132,14 @@ def _recreate_over_a_claim() -> AbstractContextManager[Any]:
 
 
 def _record_over_others() -> AbstractContextManager[Any]:
-    return mock.patch.object(creation, "_is_overtaken", return_value=False)
+    return mock.patch.object(create, "_is_overtaken", return_value=False)
 
 
 def _only_what_is_recorded_overtakes() -> AbstractContextManager[Any]:
     def is_overtaken(person: PersonState, ours: PersonState) -> bool:
         return not ledger.is_claim_of(person, ours) and person.lead_id != ours.lead_id
 
-    return mock.patch.object(creation, "_is_overtaken", is_overtaken)
+    return mock.patch.object(create, "_is_overtaken", is_overtaken)
 
 
 GUARDS = (
@@ -171,7 +172,7 @@ GUARDS = (
     ),
     Guard(
         "what is being closed is adopted by nobody",
-        lambda: mock.patch.object(disowned, "leads_of", return_value=[]),
+        lambda: mock.patch.object(superseded, "leads_of", return_value=[]),
         scenarios.TRIPLETS,
         script=(
             *LATE_SENDER,
@@ -182,16 +183,16 @@ GUARDS = (
     ),
     Guard(
         "what a dead process left to close is closed",
-        lambda: mock.patch.object(disowned, "finish", return_value=None),
+        lambda: mock.patch.object(superseded, "finish", return_value=None),
         script=(*LATE_SENDER, ("0: PATCH /api/v4/leads/", "crash")),
     ),
     Guard(
         "the recorded lead is known without searching",
-        lambda: mock.patch.object(upsert, "_recorded_lead", return_value=None),
+        lambda: mock.patch.object(protocol, "_recorded_lead", return_value=None),
     ),
     Guard(
         "reconciling looks through the newest contacts",
-        lambda: mock.patch.object(directory, "newest_contacts_of", return_value=[]),
+        lambda: mock.patch.object(lookup, "newest_contacts_of", return_value=[]),
     ),
     Guard(
         "every identity is named before the search",
@@ -206,12 +207,12 @@ GUARDS = (
     ),
     Guard(
         "nobody is united over a standing claim",
-        lambda: mock.patch.object(naming, "_standing_claim", return_value=None),
+        lambda: mock.patch.object(resolution, "_standing_claim", return_value=None),
         scenarios.NAMED_APART,
     ),
     Guard(
         "the ledger learns what a contact carries",
-        lambda: mock.patch.object(directory, "learn_contact", return_value=None),
+        lambda: mock.patch.object(lookup, "learn_contact", return_value=None),
         replace(scenarios.CARRIED, most_made=1),
         script=(("0: claim", "switch to 1"),),
     ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from amocrm.sandbox.acts import plant
-from tests.amocrm.deliveries import request_of
+from amocrm.sandbox.account.actions import plant
+from tests.amocrm.upsert.deliveries import request_of
 from tests.model.explore import Scenario
 from tests.model.world import Submission, World
 

@@ -16,17 +16,19 @@ from django.utils import timezone
 from requests.adapters import HTTPAdapter
 from urllib3.response import HTTPResponse
 
-from amocrm import conf, deadline, ledger, models, upsert
-from amocrm.client import Client
+from amocrm import conf, ledger, models
+from amocrm.api import deadline
+from amocrm.api.client import Client
+from amocrm.api.rate_limit import Limiter, Place
+from amocrm.api.sender import Sender
+from amocrm.api.tokens import LongLivedToken
+from amocrm.api.transport import Exchange
 from amocrm.contract import LeadRequest
-from amocrm.exchange import Exchange
-from amocrm.limiter import Limiter, Place
-from amocrm.sandbox.call import Request
-from amocrm.sandbox.core import Sandbox
+from amocrm.sandbox.api.request import Request
+from amocrm.sandbox.sandbox import Sandbox
 from amocrm.sandbox.settings import Settings
-from amocrm.sender import Sender
-from amocrm.tokens import LongLivedToken
-from tests.amocrm.deliveries import Remembered
+from amocrm.upsert import protocol
+from tests.amocrm.upsert.deliveries import Remembered
 from tests.model.scheduler import Crash, step
 
 SETTLE = timedelta(seconds=300)
@@ -170,7 +172,7 @@ def running(world: World) -> Iterator[None]:
             yield Client(sender)
 
     with ExitStack() as patches:
-        patches.enter_context(mock.patch.object(upsert, "connect", connect))
+        patches.enter_context(mock.patch.object(protocol, "connect", connect))
         patches.enter_context(mock.patch.object(timezone, "now", world.read_clock))
         for name in LEDGER_STEPS:
             real = getattr(ledger, name)
@@ -189,7 +191,7 @@ def _stepping(name: str, real: Any) -> Any:
 def deliver(submission: Submission) -> None:
     """One try, as a worker makes it. A crash leaves the rest as it is."""
     try:
-        upsert.upsert_lead(submission.request, submission.progress)
+        protocol.upsert_lead(submission.request, submission.progress)
     except Crash:
         raise
     submission.delivered = True

@@ -13,7 +13,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from amocrm import conf
-from amocrm.diagnosis import Finding, examine
+from amocrm.diagnostics.account_check import Finding, examine
 
 SIGNS = {"ok": "✅", "warning": "⚠️ ", "error": "❌"}
 

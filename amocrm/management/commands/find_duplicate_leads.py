@@ -9,12 +9,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from amocrm import census, conf
-from amocrm.account import find_shape
-from amocrm.census import PersonWithDuplicates
-from amocrm.client import connect
+from amocrm import conf
+from amocrm.account.links import contact_url, lead_url
+from amocrm.account.schema import find_shape
+from amocrm.api.client import connect
+from amocrm.diagnostics import duplicate_scan
+from amocrm.diagnostics.duplicate_scan import PersonWithDuplicates
 from amocrm.errors import AmoError
-from amocrm.links import contact_url, lead_url
 
 COULD_NOT_LOOK = 2
 
@@ -42,13 +43,13 @@ class Command(BaseCommand):
                         _("The account has no such pipeline: see manage.py amocrm_check."),
                         returncode=COULD_NOT_LOOK,
                     )
-                counted = census.take(client, shape.pipeline_id, self._report)
-                census.refresh_known_duplicates(
+                counted = duplicate_scan.take(client, shape.pipeline_id, self._report)
+                duplicate_scan.refresh_known_duplicates(
                     client, counted, shape.pipeline_id, settings.account
                 )
         except AmoError as error:
             raise CommandError(str(error), returncode=COULD_NOT_LOOK) from error
-        found = census.people_with_duplicates(counted, settings)
+        found = duplicate_scan.people_with_duplicates(counted, settings)
         if options["json"]:
             rows = [_as_json(person, settings.base_url) for person in found]
             self.stdout.write(json.dumps({"count": len(rows), "people": rows}, ensure_ascii=False))

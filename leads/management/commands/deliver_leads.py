@@ -14,11 +14,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from amocrm import pause, story
-from leads.connections import drop_old_connections
-from leads.sweep import deliver_due_here
+from amocrm import log_context
+from amocrm.api import pause
+from leads.delivery.connections import drop_old_connections
+from leads.delivery.sweep import deliver_due_here
 
-logger = story.logger(__name__)
+logger = log_context.logger(__name__)
 
 #: Signals interrupt no system call of ours for longer than this, in seconds.
 _NAP = 0.1

@@ -11,11 +11,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from amocrm.answers import one_line
+from amocrm.api.responses import one_line
 from amocrm.locks.clearing import Result
 from amocrm.locks.connection import TROUBLE
-from locks_admin import board
-from locks_admin.board import DELIVERING, BoardRow
+from locks_admin.monitor import lock_status
+from locks_admin.monitor.lock_status import DELIVERING, BoardRow
 
 _WORDS = {
     Result.CLEARED: "cleared",
@@ -65,24 +65,24 @@ class Command(BaseCommand):
                 return
             if rows and options["interactive"] and not options["json"]:
                 self._ask(rows)
-            outcome = board.clear(rows, by=_me(), why="manage.py clear_amocrm_locks")
+            outcome = lock_status.clear(rows, by=_me(), why="manage.py clear_amocrm_locks")
         except TROUBLE as trouble:
             raise CommandError(
                 f"Redis does not answer, so nothing was cleared: {trouble}"
             ) from trouble
         lines = [(one.row.name, _WORDS[one.result]) for one in outcome]
-        results = board.tally(outcome)
+        results = lock_status.tally(outcome)
         self._report(options, lines, results[Result.CLEARED])
         if unknown := results[Result.UNKNOWN]:
             raise CommandError(f"Redis went silent: what became of {unknown} is not known.")
 
     def _chosen(self, options: dict[str, Any]) -> list[BoardRow]:
-        rows = board.read()
+        rows = lock_status.read()
         if options["key"] is not None:
             rows = [row for row in rows if row.name == options["key"]]
             if not rows:
                 raise CommandError(f"There is no lock {options['key']!r}: nothing was cleared.")
-        return board.only(rows, stale=options["stale"], older_than=options["older_than"])
+        return lock_status.only(rows, stale=options["stale"], older_than=options["older_than"])
 
     def _ask(self, rows: Sequence[BoardRow]) -> None:
         for row in rows:

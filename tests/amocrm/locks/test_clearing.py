@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from amocrm import events
+from amocrm import counters
 from amocrm.locks import clearing, history, inventory
 from amocrm.locks.clearing import Result
 from amocrm.locks.history import Kind
@@ -36,7 +36,7 @@ def test_a_lock_that_changed_hands_is_left(locks_db: redis.Redis) -> None:
     assert locks_db.get(f"lock:{NAME}") == b"the next one"
     assert locks_db.exists(f"lock-signal:{NAME}") == 0
     assert history.latest(10) == []
-    assert events.totals()[events.Event.LOCK_CLEARED] == 0
+    assert counters.totals()[counters.Event.LOCK_CLEARED] == 0
 
 
 def test_a_lock_that_is_gone_already_is_reported_as_missing(locks_db: redis.Redis) -> None:
@@ -85,7 +85,7 @@ def test_who_cleared_and_why_is_remembered_and_counted(locks_db: redis.Redis) ->
         (Kind.CLEARED, "amocrm:lead:a", "x", "olga", "the worker died"),
         (Kind.CLEARED, "amocrm:lead:b", "y", "olga", "the worker died"),
     }
-    assert events.totals()[events.Event.LOCK_CLEARED] == 2
+    assert counters.totals()[counters.Event.LOCK_CLEARED] == 2
 
 
 def test_many_locks_are_cleared_in_several_rounds(locks_db: redis.Redis) -> None:

@@ -14,7 +14,7 @@ import redis
 from django.db import connections
 from pytest_django.fixtures import Settings
 
-from amocrm import events
+from amocrm import counters
 from amocrm.errors import LockBusy, LockLost, LockUnavailable
 from amocrm.locks import clearing, connection, guard, history, inventory
 from amocrm.locks.guard import HeldLock, hold
@@ -33,9 +33,9 @@ def kinds() -> list[Kind]:
     return [event.kind for event in reversed(history.latest(100))]
 
 
-def count(event: events.Event) -> int:
+def count(event: counters.Event) -> int:
     """How often it was counted today."""
-    return events.totals()[event]
+    return counters.totals()[event]
 
 
 def test_a_held_lock_is_in_redis_with_a_time_to_live_and_gone_afterwards(
@@ -69,7 +69,7 @@ def test_forty_threads_never_hold_one_lock_together(settings: Settings) -> None:
         for future in [pool.submit(work) for _ in range(40)]:
             future.result()
     assert most == 1
-    assert count(events.Event.LOCK_BUSY) == 0
+    assert count(counters.Event.LOCK_BUSY) == 0
 
 
 def test_a_lock_that_stays_busy_is_given_up_at_the_deadline(settings: Settings) -> None:
@@ -80,7 +80,7 @@ def test_a_lock_that_stays_busy_is_given_up_at_the_deadline(settings: Settings) 
             pytest.fail("two hold the lock")
         assert 0.6 <= time.monotonic() - started < 10
     assert caught.value.lock_name == NAME
-    assert count(events.Event.LOCK_BUSY) == 1
+    assert count(counters.Event.LOCK_BUSY) == 1
     assert kinds() == [Kind.ACQUIRED, Kind.BUSY, Kind.RELEASED]
 
 
@@ -227,7 +227,7 @@ def test_extending_a_lost_lock_stops_the_holder_and_harms_nobody(
             held.extend()
     assert caught.value.lock_name == NAME
     assert locks_db.get(KEY) == thief
-    assert count(events.Event.LOCK_LOST) == 1
+    assert count(counters.Event.LOCK_LOST) == 1
     assert kinds() == [Kind.ACQUIRED, Kind.LOST]
 
 
@@ -258,7 +258,7 @@ def test_a_lost_lock_does_not_hide_what_the_body_raised(locks_db: redis.Redis) -
 
     with pytest.raises(KeyError, match="from the body"):
         work()
-    assert count(events.Event.LOCK_LOST) == 1
+    assert count(counters.Event.LOCK_LOST) == 1
 
 
 def test_a_stopped_redis_does_not_hide_what_the_body_raised(redis_server: RedisServer) -> None:
@@ -277,7 +277,7 @@ def test_a_lock_found_lost_at_the_end_is_counted_and_the_work_stands(
     with hold(NAME, reference="r"):
         locks_db.set(KEY, b"somebody else")
     assert locks_db.get(KEY) == b"somebody else"
-    assert count(events.Event.LOCK_LOST) == 1
+    assert count(counters.Event.LOCK_LOST) == 1
 
 
 def test_without_redis_nobody_gets_a_lock(redis_server: RedisServer) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from amocrm.locks import history, timings
+from amocrm.locks import history, stats
 from amocrm.locks.connection import TROUBLE
 from amocrm.locks.history import Kind, LockEvent
 from tests.servers import RedisServer
@@ -77,7 +77,7 @@ def test_minutes_gather_waiting_and_holding() -> None:
         at = first + timedelta(seconds=seconds)
         return LockEvent("1-0", at, kind, "n", "h", "r", **figures)
 
-    minutes = timings.by_minute(
+    minutes = stats.by_minute(
         [
             event(-1, Kind.BUSY, waited_ms=9),
             event(0, Kind.ACQUIRED, waited_ms=5),
@@ -88,7 +88,7 @@ def test_minutes_gather_waiting_and_holding() -> None:
         ],
         first,
     )
-    assert len(minutes) == timings.MINUTES == 60
+    assert len(minutes) == stats.MINUTES == 60
     assert (minutes[0].waited_ms, minutes[0].held_ms) == ([5], [7])
     assert (minutes[1].waited_ms, minutes[1].held_ms) == ([2000], [])
     assert (minutes[59].waited_ms, minutes[59].held_ms) == ([], [8])
@@ -96,7 +96,7 @@ def test_minutes_gather_waiting_and_holding() -> None:
 
 def test_the_last_hour_ends_with_the_current_minute() -> None:
     history.record(Kind.ACQUIRED, "amocrm:lead:a", waited_ms=40)
-    minutes = timings.last_hour()
+    minutes = stats.last_hour()
     assert [minute.waited_ms for minute in minutes if minute.waited_ms] == [[40]]
     assert any(minute.waited_ms for minute in minutes[-2:])
 

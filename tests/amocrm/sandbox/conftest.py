@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from amocrm.sandbox.control import SandboxControl
+from amocrm.sandbox.control_client import SandboxControl
 from amocrm.sandbox.server import RunningSandbox, start
 
 PIPELINE = 3177727

@@ -7,10 +7,9 @@ import threading
 import pytest
 import requests
 
-from amocrm.sandbox.control import ControlError
+from amocrm.sandbox.control_client import ControlError
 from amocrm.sandbox.server import start
-
-from .conftest import EXPRESS, LOST, PROFTEST, WON, Crm
+from tests.amocrm.sandbox.conftest import EXPRESS, LOST, PROFTEST, WON, Crm
 
 
 def test_the_state_shows_everything_in_order_of_arrival(crm: Crm) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from amocrm.sandbox.control import ControlError
-
-from .conftest import Crm
+from amocrm.sandbox.control_client import ControlError
+from tests.amocrm.sandbox.conftest import Crm
 
 COMPLEX = "/api/v4/leads/complex"
 

@@ -13,11 +13,10 @@ from contextlib import contextmanager
 import pytest
 import requests
 
+from amocrm.sandbox.account.seed import FIRST_LEAD_ID
 from amocrm.sandbox.cli import id_shift
-from amocrm.sandbox.seed import FIRST_LEAD_ID
 from amocrm.sandbox.server import NotLoopback, require_loopback, start
-
-from .conftest import Crm
+from tests.amocrm.sandbox.conftest import Crm
 
 TOKEN = {"Authorization": "Bearer x"}
 

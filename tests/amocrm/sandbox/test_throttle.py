@@ -7,8 +7,7 @@ import time
 import pytest
 
 from amocrm.sandbox.settings import Settings
-
-from .conftest import Crm
+from tests.amocrm.sandbox.conftest import Crm
 
 
 def statuses(crm: Crm, count: int, path: str = "account") -> list[int]:

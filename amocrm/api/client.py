@@ -1,0 +1,233 @@
+"""The client of amoCRM API v4: what this service asks of an account, call by call.
+
+Each method says what it asks and reads the answer; how a call is sent is the matter of
+:mod:`amocrm.api.sender`, what an answer means that of :mod:`amocrm.api.responses`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import requests
+
+from amocrm import conf
+from amocrm.api import rate_limit
+from amocrm.api.deadline import DeadlineAdapter
+from amocrm.api.paging import PAGE_SIZE, Page
+from amocrm.api.responses import Answer
+from amocrm.api.schemas import (
+    Contact,
+    Created,
+    Json,
+    Lead,
+    UnreadableAnswer,
+    embedded,
+    has_next,
+    note_text,
+)
+from amocrm.api.sender import Hook, Sender, nothing
+from amocrm.api.tokens import source
+from amocrm.api.transport import Exchange
+from amocrm.errors import (
+    AccountPaused,
+    AmoError,
+    LeadGone,
+    OutcomeUnknown,
+    Refused,
+    RetryLater,
+)
+
+NOT_FOUND = 404
+
+T = TypeVar("T")
+
+
+def _as_it_is(body: Any) -> Any:
+    return body
+
+
+class Client:
+    """What this service asks of an account. Every method raises what :mod:`amocrm.errors`
+    lists; lists come page by page (:mod:`amocrm.api.paging`)."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def guarded_by(self, checkpoint: Hook) -> Client:
+        """The same client, calling ``checkpoint`` before every request, reads included."""
+        return Client(self._sender.guarded_by(checkpoint))
+
+    def probing(self) -> Client:
+        """The same client, speaking to the account although it is paused."""
+        return Client(self._sender.probing())
+
+    # Account: amocrm.ru/developers, "Параметры аккаунта", "Воронки", "Поля" ---------------
+
+    def account(self) -> Json:
+        """Who this account is, with its time zone."""
+        wanted = {"with": "datetime_settings"}
+        return self._read("account", wanted, _as_it_is)
+
+    def pipelines(self) -> list[Json]:
+        """All pipelines with their stages."""
+        return self._list("leads/pipelines", "pipelines").rows
+
+    def lead_fields(self, page: int) -> Page[Json]:
+        """The custom fields of leads."""
+        return self._list("leads/custom_fields", "custom_fields", _page(page))
+
+    # Contacts: "Контакты" -----------------------------------------------------------------
+
+    def search_contacts(self, query: str, page: int) -> Page[Contact]:
+        """What the loose full-text search finds: strangers too. Newest first."""
+        return self._contacts({"query": query}, page)
+
+    def newest_contacts(self, page: int) -> Page[Contact]:
+        """All contacts by descending id, which is the order in which they were made."""
+        return self._contacts({}, page)
+
+    def contact(self, contact_id: int) -> Contact | None:
+        """One contact with the ids of its leads, ``None`` if there is none."""
+        return self._one(f"contacts/{contact_id}", {"with": "leads"}, Contact.parse)
+
+    def update_contact(self, contact_id: int, body: Json) -> None:
+        """Change a contact. A multi-value field is replaced as a whole."""
+        self._write("PATCH", f"contacts/{contact_id}", body)
+
+    def _contacts(self, params: Mapping[str, Any], page: int) -> Page[Contact]:
+        listing = {"with": "leads", "order[id]": "desc", **_page(page)}
+        return self._list("contacts", "contacts", {**params, **listing}, Contact.parse)
+
+    # Leads: "Сделки" ----------------------------------------------------------------------
+
+    def newest_leads(self, page: int) -> Page[Lead]:
+        """All leads by descending id, with the ids of their contacts."""
+        params = {"with": "contacts", "order[id]": "desc", **_page(page)}
+        return self._list("leads", "leads", params, Lead.parse)
+
+    def lead(self, lead_id: int) -> Lead | None:
+        """One lead with its contacts, ``None`` if there is none."""
+        return self._one(f"leads/{lead_id}", {"with": "contacts"}, Lead.parse)
+
+    def create_lead(self, body: Json, *, just_before: Hook = nothing) -> Created:
+        """Make a lead with its contact in one call ("Комплексное добавление").
+
+        ``just_before`` runs between the checkpoint and the sending, and may raise.
+        """
+        try:
+            answer = self._write("POST", "leads/complex", [body], just_before=just_before)
+        except LeadGone as error:  # of a lead that did not exist: who knows what that means
+            raise error.told_as(OutcomeUnknown) from error
+        try:
+            return Created.parse(answer.body)
+        except UnreadableAnswer:
+            raise _unreadable(answer, OutcomeUnknown) from None
+
+    def update_lead(self, lead_id: int, body: Json) -> None:
+        """Change a lead. Raises :class:`~amocrm.errors.LeadGone` if there is none."""
+        with _lead_may_be_gone():
+            self._write("PATCH", f"leads/{lead_id}", body)
+
+    # Notes: "События и примечания" ---------------------------------------------------------
+
+    def note_texts(self, lead_id: int, page: int) -> Page[str]:
+        """The texts of a lead's notes, the newest first."""
+        params = {"filter[note_type]": "common", "order[id]": "desc", **_page(page)}
+        return self._list(f"leads/{lead_id}/notes", "notes", params, note_text)
+
+    def add_notes(self, lead_id: int, texts: list[str], *, just_before: Hook = nothing) -> None:
+        """Write notes, all or none. Raises :class:`~amocrm.errors.LeadGone` if there is no such
+        lead."""
+        rows = [{"note_type": "common", "params": {"text": text}} for text in texts]
+        with _lead_may_be_gone():
+            self._write("POST", f"leads/{lead_id}/notes", rows, just_before=just_before)
+
+    # What comes back -----------------------------------------------------------------------
+
+    def _read(self, path: str, params: Mapping[str, Any] | None, parse: Callable[[Json], T]) -> T:
+        answer = self._sender.send("GET", path, params=params)
+        body = {} if answer.status == 204 else answer.body
+        if not isinstance(body, Mapping):
+            raise _unreadable(answer, RetryLater)
+        try:
+            return parse(body)
+        except UnreadableAnswer:
+            raise _unreadable(answer, RetryLater) from None
+
+    def _one(self, path: str, params: Mapping[str, Any], parse: Callable[[Json], T]) -> T | None:
+        """``None`` where there is none. That is a 204; should it be 404 one day, it means the
+        same, as long as the API says so and not a server in front of it."""
+        try:
+            return self._read(path, params, lambda body: parse(body) if body else None)
+        except Refused as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    def _list(
+        self,
+        path: str,
+        kind: str,
+        params: Mapping[str, Any] | None = None,
+        parse: Callable[[Json], T] = _as_it_is,
+    ) -> Page[T]:
+        def page(body: Json) -> Page[T]:
+            rows = [parse(row) for row in embedded(body, kind)]
+            return Page(rows, has_next=has_next(body) or len(rows) >= PAGE_SIZE)
+
+        return self._read(path, params, page)
+
+    def _write(self, method: str, path: str, body: Any, *, just_before: Hook = nothing) -> Answer:
+        """A success without amoCRM's JSON is somebody else's (a portal, a maintenance page)."""
+        answer = self._sender.send(method, path, body=body, just_before=just_before)
+        if not answer.is_json and not (method == "PATCH" and answer.status == 204):
+            raise _unreadable(answer, OutcomeUnknown)
+        return answer
+
+
+@contextmanager
+def connect(settings: conf.AmoSettings) -> Iterator[Client]:
+    """A client of the configured account; its connections are closed at the end.
+
+    Raises :class:`~amocrm.errors.AccountPaused` when the configured token cannot be one.
+    """
+    try:
+        tokens = source(settings)
+    except ValueError as error:
+        raise AccountPaused(f"amoCRM cannot be asked: {error} (AMOCRM_ACCESS_TOKEN)") from None
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy and no .netrc: the token goes to one host only
+        session.mount("http://", DeadlineAdapter())
+        session.mount("https://", DeadlineAdapter())
+        exchange = Exchange(
+            base_url=settings.base_url, tokens=tokens, session=session, timeout=settings.timeout
+        )
+        yield Client(
+            Sender(
+                exchange=exchange,
+                account=settings.account,
+                calls=rate_limit.for_account(settings),
+                patience=settings.lock_ttl / 2,
+            )
+        )
+
+
+@contextmanager
+def _lead_may_be_gone() -> Iterator[None]:
+    try:
+        yield
+    except Refused as error:
+        if error.status != NOT_FOUND:
+            raise
+        raise error.told_as(LeadGone) from error
+
+
+def _page(page: int) -> dict[str, Any]:
+    return {"limit": PAGE_SIZE, "page": page}
+
+
+def _unreadable(answer: Answer, kind: type[RetryLater]) -> AmoError:
+    error = kind(f"amoCRM's answer cannot be read: {answer.status} {answer.words}")
+    return error.seen_in(status=answer.status, request_id=answer.request_id, words=answer.words)

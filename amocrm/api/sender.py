@@ -1,0 +1,147 @@
+"""One call to the account by the rules that hold for everybody: pause, limit, checkpoint.
+
+It never repeats a request: whether a call may be made again is for the caller to know. What an
+answer means for the whole account is told to every process here.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from amocrm import conf
+from amocrm.api import pause, rate_limit, responses
+from amocrm.api.responses import Answer, Meaning
+from amocrm.api.transport import Exchange
+from amocrm.errors import ComeBack
+from amocrm.log_context import logger
+
+log = logger(__name__)
+
+# How often a checkpoint is repeated because it outlasted the place under the limit.
+CHECKPOINTS = 3
+# Seconds after the last of them, claiming included. Whoever could not take another place by then
+# gives up; so does whoever has stalled for longer and knows it only now.
+LATE_PATIENCE = 4.0
+LONGEST_STALL = 5.0
+
+Hook = Callable[[], None]
+
+
+def nothing() -> None:
+    """The hook of who has nothing to do just before."""
+
+
+class Sender:
+    """Sends to one account. The limiter, the exchange and the checkpoint are injected."""
+
+    def __init__(
+        self, *, exchange: Exchange, account: str, calls: rate_limit.Limiter, patience: float
+    ) -> None:
+        """``patience``: seconds to wait for a place under the limit."""
+        self._exchange = exchange
+        self._account = account
+        self._calls = calls
+        self._patience = patience
+        self._checkpoint: Hook = nothing
+        self._heeds_pause = True
+
+    def guarded_by(self, checkpoint: Hook) -> Sender:
+        """The same sender, calling ``checkpoint`` before every request, reads included."""
+        guarded = copy.copy(self)
+        guarded._checkpoint = checkpoint
+        return guarded
+
+    def probing(self) -> Sender:
+        """The same sender, speaking to the account although it is paused."""
+        prober = copy.copy(self)
+        prober._heeds_pause = False
+        return prober
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        just_before: Hook = nothing,
+    ) -> Answer:
+        """The answer of a success; what :mod:`amocrm.errors` lists is raised for any other.
+
+        ``just_before`` runs between the checkpoint and the sending, and may raise.
+        """
+        place = self._take_place()
+        started, sent_at = time.monotonic(), timezone.now()
+        just_before()
+        if not place.is_fresh:
+            # Too long ago to be counted as sent then. Where a commit is slow and others wait, too,
+            # there is hardly one at once; giving up then would cost all that was read.
+            self._calls.wait(max(0.0, LATE_PATIENCE - (time.monotonic() - started)))
+            self._check_pause()
+        if time.monotonic() - started > LONGEST_STALL:
+            raise ComeBack("this process stalled before it could send")
+        started = time.monotonic()
+        answer = self._exchange(method, path, params, body)
+        log.debug(
+            "amoCRM %s %s: %s in %d ms, request %s",
+            method,
+            path,
+            answer.status,
+            (time.monotonic() - started) * 1000,
+            answer.request_id,
+        )
+        row = responses.meaning_of(answer)
+        if row is None:
+            return answer
+        error = responses.error_of(row, answer, is_write=method != "GET")
+        reason = f"{error}{_stage_sent(body)}" if row.kind == "stage" else str(error)
+        self._tell_everybody(row, answer, reason, sent_at)
+        raise error
+
+    def _take_place(self) -> rate_limit.Place:
+        """Wait for a place under the limit, then pass the checkpoint while it is good.
+
+        A place is good for a moment only. Were it used after a checkpoint that took long (a
+        busy database) or before a TLS handshake, requests would arrive closer together than the
+        limit allows.
+        """
+        for _ in range(CHECKPOINTS):
+            self._check_pause()
+            self._exchange.warm_up()
+            place = self._calls.wait(self._patience)
+            self._check_pause()  # others may have been told to stop while we waited
+            self._checkpoint()
+            if place.is_fresh:
+                break
+        return place
+
+    def _check_pause(self) -> None:
+        if self._heeds_pause:
+            pause.check(self._account)
+
+    def _tell_everybody(
+        self, row: responses.Row, answer: Answer, reason: str, sent_at: datetime
+    ) -> None:
+        if row.meaning is Meaning.HOLD:
+            pause.rate_limited(self._account, answer.retry_after, reason, sent_at=sent_at)
+        elif row.meaning is Meaning.PAUSE and self._heeds_pause:
+            pause.begin(self._account, row.kind, reason, sent_at=sent_at)
+        elif row.meaning is Meaning.PAUSE:
+            pause.explain(self._account, row.kind, reason)
+
+
+def _stage_sent(body: Any) -> str:
+    """Which pipeline and stage a refused write named, and the settings they come from."""
+    sent = body[0] if isinstance(body, list) and body else body
+    if not isinstance(sent, Mapping):
+        return ""
+    stage = sent.get("status_id")
+    settings = [name for name, value in conf.current().stages.items() if value == stage]
+    named = ", ".join(settings) or "the first stage"
+    return f" (pipeline {sent.get('pipeline_id')}, stage {stage}: AMOCRM_PIPELINE_ID, {named})"

@@ -1,0 +1,319 @@
+"""Going through everything that deliveries need, and saying in words what to fix.
+
+Each step is a generator of findings; :func:`examine` runs them in the order in which a person
+would ask. Nothing is changed in the account, except by
+:func:`~amocrm.diagnostics.sample_lead.make_trial_lead`, and a paused account is asked all the same
+and stays paused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from django.db import DatabaseError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from amocrm import conf
+from amocrm.account.links import lead_url
+from amocrm.account.schema import AccountShape, find_shape
+from amocrm.api import pause, rate_limit, responses
+from amocrm.api.client import Client, connect
+from amocrm.api.schemas import Json
+from amocrm.api.tokens import expiry_warning, source
+from amocrm.diagnostics import checks, phone_search
+from amocrm.diagnostics.sample_lead import TrialLead, make_trial_lead
+from amocrm.errors import AmoError, OutcomeUnknown, Refused
+from amocrm.locks import health
+from amocrm.models import AccountState
+
+Level = Literal["ok", "warning", "error"]
+
+# The fields of a lead that our landing pages can fill.
+WANTED_FIELDS = (
+    "UTM_SOURCE",
+    "UTM_MEDIUM",
+    "UTM_CAMPAIGN",
+    "UTM_CONTENT",
+    "UTM_TERM",
+    "FBCLID",
+    "GCLID",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. ``fix`` says what to do, empty where nothing is needed."""
+
+    level: Level
+    about: str
+    text: str
+    fix: str = ""
+
+
+Findings = Iterator[Finding]
+
+
+def examine(settings: conf.AmoSettings, *, create_test_lead: bool = False) -> Findings:
+    """Everything, in order. Stops where what follows cannot be asked."""
+    yield from _settings_findings()
+    database = _database_finding()
+    yield database
+    if database.level == "error":
+        return  # whether the account is paused stands in there
+    redis = list(_redis_findings())
+    yield from redis
+    if any(finding.level == "error" for finding in redis):
+        # The account can still be asked, with a limit of this process alone.
+        settings = replace(settings, redis_enabled=False)
+    try:
+        source(settings)
+    except ValueError:
+        return  # said by the settings
+    with connect(settings) as connected:
+        client = connected.probing()
+        try:
+            account = client.account()
+        except AmoError as error:
+            yield _no_answer(settings, error)
+            return
+        yield from _account_findings(settings, account)
+        for step in (_shape_findings, _pace_findings):
+            yield from _guarded(step, client, settings)
+        trial = None
+        if create_test_lead:
+            trial, finding = _test_lead(client, settings)
+            yield finding
+        contact_id = trial.contact_id if trial and not trial.merged else None
+        yield from _guarded(
+            lambda asked, known: _phone_findings(asked, known, contact_id), client, settings
+        )
+
+
+def _guarded(
+    step: Callable[[Client, conf.AmoSettings], Findings], client: Client, settings: conf.AmoSettings
+) -> Findings:
+    try:
+        yield from step(client, settings)
+    except AmoError as error:
+        yield _no_answer(settings, error)
+
+
+def _settings_findings() -> Findings:
+    """The system checks that need no network; the token's end comes with the account."""
+    problems = [one for one in checks.check_settings() if one.id != "amocrm.W001"]
+    for problem in problems:
+        level: Level = "error" if problem.is_serious() else "warning"
+        yield Finding(level, "settings", str(problem.msg), str(problem.hint or ""))
+    if not problems:
+        yield Finding("ok", "settings", _("The settings fit together."))
+
+
+def _database_finding() -> Finding:
+    try:
+        AccountState.objects.exists()
+    except DatabaseError as error:
+        return Finding(
+            "error",
+            "database",
+            _("The database cannot be used: %(trouble)s")
+            % {"trouble": responses.one_line(str(error))},
+            _("Check DATABASE_URL, then run manage.py migrate (make install does)."),
+        )
+    return Finding("ok", "database", _("The database answers and has its tables."))
+
+
+def _redis_findings() -> Findings:
+    state = health.check()
+    if not state.enabled:
+        yield Finding(
+            "warning",
+            "redis",
+            _("Redis is switched off: there are no locks, and each process has its own limit."),
+            _("Run deliver_leads --watch once only, or set REDIS_ENABLED=true."),
+        )
+    elif not state.available:
+        yield Finding(
+            "error",
+            "redis",
+            _("Redis cannot be used for locks: %(trouble)s") % {"trouble": state.trouble},
+            _("Nothing is delivered until it can. Check REDIS_URL and REDIS_LOCKS_URL."),
+        )
+    elif state.evicts:
+        yield Finding(
+            "warning",
+            "redis",
+            _("Redis may drop locks when its memory is full (%(policy)s).")
+            % {"policy": state.evicts},
+            _("Set its maxmemory-policy to noeviction."),
+        )
+    else:
+        yield Finding("ok", "redis", _("Redis answers and takes locks."))
+
+
+def _account_findings(settings: conf.AmoSettings, account: Json) -> Findings:
+    yield Finding(
+        "ok",
+        "account",
+        _("amoCRM answers: account “%(name)s”, %(address)s")
+        % {"name": account.get("name", "?"), "address": settings.base_url},
+    )
+    end = source(settings).expires_at()
+    if warning := expiry_warning(timezone.now()):
+        fix = _("Issue it in the integration's “Keys” tab and set AMOCRM_ACCESS_TOKEN.")
+        yield Finding("warning", "token", warning, fix)
+    elif end is None:
+        yield Finding("ok", "token", _("The access token works; it does not say until when."))
+    else:
+        text = _("The access token works, and will until %(date)s.") % {"date": f"{end:%d.%m.%Y}"}
+        yield Finding("ok", "token", text)
+
+
+def _shape_findings(client: Client, settings: conf.AmoSettings) -> Findings:
+    shape = find_shape(client, settings)
+    if shape is None:
+        usable = [one for one in client.pipelines() if not one.get("is_archive")]
+        there = "; ".join(f"{one.get('id')} {one.get('name')}" for one in usable)
+        yield Finding(
+            "error",
+            "pipeline",
+            _("The account has no usable pipeline %(pipeline)s.")
+            % {"pipeline": settings.pipeline_id or _("that is the main one")},
+            _("Set AMOCRM_PIPELINE_ID to one of these: %(pipelines)s.") % {"pipelines": there},
+        )
+        return
+    yield Finding(
+        "ok",
+        "pipeline",
+        _("Pipeline “%(name)s” (%(id)d)") % {"name": shape.pipeline_name, "id": shape.pipeline_id},
+    )
+    names = {stage.id: stage.name for stage in shape.stages}
+    for setting, stage in settings.stages.items():
+        values = {"setting": setting, "id": stage, "name": names.get(stage or shape.first_stage)}
+        if stage is None:
+            text = _("%(setting)s is empty: leads go to the first stage, “%(name)s”.") % values
+            yield Finding("ok", "stage", text)
+        elif stage in shape.ordinary_stages:
+            yield Finding("ok", "stage", _("%(setting)s: stage “%(name)s” (%(id)d)") % values)
+        else:
+            yield Finding(
+                "error",
+                "stage",
+                _("%(setting)s is %(id)d, which is no stage of this pipeline that takes leads.")
+                % values,
+                _("Choose one of these: %(stages)s.") % {"stages": shape.listed_stages},
+            )
+    yield _field_finding(shape)
+
+
+def _field_finding(shape: AccountShape) -> Finding:
+    missing = [code for code in WANTED_FIELDS if code not in shape.lead_fields]
+    if not missing:
+        return Finding("ok", "fields", _("All UTM fields are there."))
+    return Finding(
+        "warning",
+        "fields",
+        _("The account has no lead fields %(codes)s: these values are left out of leads.")
+        % {"codes": ", ".join(missing)},
+        _("Add them as statistics fields of leads, if you need them there."),
+    )
+
+
+def _pace_findings(client: Client, settings: conf.AmoSettings) -> Findings:
+    recent = rate_limit.for_account(settings).last_second()
+    yield Finding(
+        "ok",
+        "limits",
+        _("At most %(most)g requests a second; in the last one: %(recent)d.")
+        % {"most": settings.max_rps, "recent": recent},
+    )
+    if paused := pause.current():
+        yield Finding(
+            "warning",
+            "pause",
+            _("Deliveries are paused: %(reason)s") % {"reason": paused.reason},
+            _("They go on after the next probe, or with “Resume now” in the admin."),
+        )
+
+
+def _phone_findings(client: Client, settings: conf.AmoSettings, contact_id: int | None) -> Findings:
+    verdict = phone_search.find_out(client, settings, contact_id)
+    needed = {"digits": "PHONE_SEARCH=digits", "all": "PHONE_SEARCH=all"}
+    if verdict is None:
+        yield Finding(
+            "warning",
+            "search",
+            _("Whether the search sees through a formatted phone could not be found out."),
+            _("Run amocrm_check --create-test-lead, or set PHONE_SEARCH=all to be safe."),
+        )
+    elif verdict == "neither":
+        yield Finding(
+            "warning",
+            "search",
+            _("The search finds a formatted phone in no spelling that we try."),
+            _("Set PHONE_SEARCH=all and keep phones in the CRM in one form, as +77771112233."),
+        )
+    elif verdict == "digits":
+        text = _("The search sees through a formatted phone: %(setting)s is enough.")
+        yield Finding("ok", "search", text % {"setting": needed["digits"]})
+    elif settings.phone_search == "all":
+        text = _("The search finds a phone as it is printed only: %(setting)s is needed and set.")
+        yield Finding("ok", "search", text % {"setting": needed["all"]})
+    else:
+        yield Finding(
+            "error",
+            "search",
+            _("The search does not see through a formatted phone: people would get second leads."),
+            _("Set PHONE_SEARCH=all."),
+        )
+
+
+def _test_lead(client: Client, settings: conf.AmoSettings) -> tuple[TrialLead | None, Finding]:
+    try:
+        trial = make_trial_lead(client, settings)
+    except OutcomeUnknown as error:
+        text = _("Whether the test lead was made is not known: %(error)s") % {"error": error}
+        fix = _("Look for it in the pipeline before you try again, and close it.")
+        return None, Finding("error", "test_lead", text, fix)
+    except Refused as error:
+        text = _("No test lead was made: %(error)s") % {"error": error}
+        fix = _("Deliveries would be refused in the same way: change what it names.")
+        return None, Finding("error", "test_lead", text, fix)
+    except AmoError as error:
+        return None, _no_answer(settings, error, about="test_lead")
+    url = {"url": lead_url(settings.base_url, trial.lead_id)}
+    if trial.merged:
+        text = _("amoCRM's duplicate control put the test into an older lead: %(url)s") % url
+        fix = _("Do not close it, it is somebody's: only take the tag “тест” off again.")
+        return trial, Finding("warning", "test_lead", text, fix)
+    text = _("Test lead made: %(url)s") % url
+    fix = _("Close it when you have seen it: the API cannot delete.")
+    return trial, Finding("ok", "test_lead", text, fix)
+
+
+def _no_answer(settings: conf.AmoSettings, error: AmoError, *, about: str = "account") -> Finding:
+    said = {"words": error.words or str(error), "url": settings.base_url}
+    text, fix = {
+        401: (
+            _("amoCRM refuses the access token: %(words)s"),
+            _("Issue a new one in the integration's “Keys” tab and set AMOCRM_ACCESS_TOKEN."),
+        ),
+        402: (_("The amoCRM account is not paid for: %(words)s"), _("Pay for the account.")),
+        403: (
+            _("amoCRM refuses to talk to us: %(words)s"),
+            _("Check the integration's rights; if it was blocked for its pace, write to support."),
+        ),
+        429: (
+            _("amoCRM asks to slow down: %(words)s"),
+            _("Wait some minutes; lower AMOCRM_MAX_RPS if other integrations share the limit."),
+        ),
+    }.get(
+        error.status or 0,
+        (
+            _("amoCRM cannot be asked at %(url)s: %(words)s"),
+            _("Check AMOCRM_BASE_URL and the network, then try again."),
+        ),
+    )
+    return Finding("error", about, text % said, fix)

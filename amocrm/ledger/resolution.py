@@ -1,0 +1,225 @@
+"""Who is one person: entering identities, and uniting people who were named together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from amocrm.counters import Event, count
+from amocrm.errors import ClaimLost
+from amocrm.identity import IdentityKey, Kind, lock_name
+from amocrm.ledger.state import PersonState, claim_lost, state_of
+from amocrm.log_context import logger
+from amocrm.models import DuplicateLead, Identity, Person
+
+log = logger(__name__)
+
+# How often a naming starts over when others name the same people in the same instant.
+NAMING_TRIES = 10
+
+
+class ClaimStands(Exception):
+    """Two people cannot be united yet: ``person_id`` may have a lead on its way, and must be
+    reconciled first."""
+
+    def __init__(self, person_id: int) -> None:
+        super().__init__(f"person {person_id} may have a lead on its way")
+        self.person_id = person_id
+
+
+def contact_key(contact_id: int) -> IdentityKey:
+    """The identity that a contact of the CRM is."""
+    return IdentityKey("contact", str(contact_id))
+
+
+def name(account: str, named: Iterable[IdentityKey]) -> PersonState:
+    """Insert every identity in ``named`` and make them one person.
+
+    Raises :class:`ClaimStands` when they belong to several people of whom one may have a lead
+    on its way; what was new in ``named`` is in the ledger by then. Raises
+    :class:`~amocrm.errors.ClaimLost` when others keep naming the same people.
+    """
+    keys = sorted(named)
+    if not keys:
+        raise ValueError("nobody is named")
+    for _ in range(NAMING_TRIES):
+        try:
+            with transaction.atomic():
+                together = _name_together(account, keys)
+        except (IntegrityError, _ChangedMeanwhile):
+            continue  # another process named one of them first: read again
+        return _settled(together)
+    raise claim_lost(lock_name(keys), "others keep naming the same person")
+
+
+def learn(person: PersonState, found: Iterable[IdentityKey]) -> PersonState:
+    """Enter what belongs to ``person`` as the CRM tells; answer the person with it.
+
+    Raises :class:`~amocrm.errors.ClaimLost` when the person has changed since it was read, or
+    has just grown together with another one (everything must be looked up again), and
+    :class:`ClaimStands` when it must but cannot yet.
+    """
+    new = frozenset(found) - person.identities
+    if not new:
+        return person
+    try:
+        with transaction.atomic():
+            together = _name_together(
+                person.account, sorted(new | person.identities), expected=person
+            )
+    except (IntegrityError, _ChangedMeanwhile) as error:
+        raise claim_lost(person.lock_name, "somebody else was entering identities") from error
+    state = _settled(together)
+    if together.united:
+        raise ClaimLost("two people turned out to be one", lock_name=state.lock_name)
+    return state
+
+
+def forget_contact(person: PersonState, contact_id: int) -> PersonState:
+    """Drop a contact that the CRM says is gone (204).
+
+    Raises :class:`~amocrm.errors.ClaimLost` when the person has changed since it was read.
+    """
+    row = Person(id=person.id, version=person.version)
+    try:
+        with transaction.atomic():
+            _change(row)
+            Identity.objects.filter(
+                account=person.account, kind="contact", value=str(contact_id), person=row
+            ).delete()
+            row.refresh_from_db()
+            state = state_of(row)
+    except _ChangedMeanwhile as error:
+        raise claim_lost(person.lock_name, "could not forget a contact") from error
+    log.info("🧹 [DEDUP] Contact %s is gone from the CRM: forgotten", contact_id)
+    return state
+
+
+def forget_account(account: str) -> int:
+    """Forget everybody in an account that exists no longer (a sandbox that was restarted);
+    how many there were."""
+    people = Person.objects.filter(account=account)
+    with transaction.atomic():
+        Identity.objects.filter(account=account).delete()
+        people.update(united_into=None)
+        return people.delete()[1].get("amocrm.Person", 0)
+
+
+class _ChangedMeanwhile(Exception):
+    """The rows changed between looking and locking: nothing of this transaction may stay."""
+
+
+@dataclass(frozen=True)
+class _Together:
+    state: PersonState
+    united: int
+    claimed: int | None
+
+
+def _settled(together: _Together) -> PersonState:
+    for _ in range(together.united):
+        count(Event.UNITED)
+    if together.claimed is not None:
+        raise ClaimStands(together.claimed)
+    return together.state
+
+
+def _name_together(
+    account: str, keys: list[IdentityKey], *, expected: PersonState | None = None
+) -> _Together:
+    """Make ``keys`` one person inside the caller's transaction.
+
+    Rows are locked in the order of their ids and identities inserted in theirs, so that two
+    processes that name the same people in opposite order cannot wait for each other.
+    """
+    known = owners(account, keys)
+    # FOR NO KEY UPDATE, so that inserting a foreign key to the row waits for nobody.
+    people = list(
+        Person.objects.select_for_update(no_key=True)
+        .filter(id__in=set(known.values()))
+        .order_by("id")
+    )
+    if owners(account, keys) != known:
+        raise _ChangedMeanwhile
+    if expected and (expected.id, expected.version) not in {(p.pk, p.version) for p in people}:
+        raise _ChangedMeanwhile
+
+    claimed = _standing_claim(people) if len(people) > 1 else None
+    if claimed:
+        person = claimed
+    elif people:
+        person = _unite(people)
+    else:
+        person = Person.objects.create(account=account, lock_name=lock_name(keys))
+
+    new = [key for key in keys if key not in known]
+    if new:
+        Identity.objects.bulk_create(
+            Identity(account=account, kind=key.kind, value=key.value, person=person) for key in new
+        )
+        if people:
+            _change(person)
+    return _Together(
+        state=state_of(person),
+        united=0 if claimed or not people else len(people) - 1,
+        claimed=claimed.pk if claimed else None,
+    )
+
+
+def _standing_claim(people: list[Person]) -> Person | None:
+    """Somebody who must be reconciled before they can be united with the others."""
+    return next((person for person in people if person.creating_since), None)
+
+
+def owners(account: str, keys: Collection[IdentityKey]) -> dict[IdentityKey, int]:
+    """Whose these keys are, by the id of the person; those that nobody has are left out."""
+    wanted = frozenset(keys)
+    rows = Identity.objects.filter(
+        account=account,
+        # The index begins with it: without it every look reads all that the account has.
+        kind__in={key.kind for key in wanted},
+        value__in={key.value for key in wanted},
+    )
+    return {
+        key: person_id
+        for kind, value, person_id in rows.values_list("kind", "value", "person_id")
+        if (key := IdentityKey(cast(Kind, kind), value)) in wanted
+    }
+
+
+def _unite(people: list[Person]) -> Person:
+    """The lower id survives and owns everything; every version rises."""
+    survivor, *others = people
+    for other in others:
+        Identity.objects.filter(person=other).update(person=survivor)
+        DuplicateLead.objects.filter(person=other).exclude(
+            lead_id__in=survivor.duplicates.values("lead_id")
+        ).update(person=survivor)
+        if other.lead_id and not survivor.lead_id:
+            _change(survivor, lead_id=other.lead_id, lead_recorded_at=other.lead_recorded_at)
+        elif other.lead_id and other.lead_id != survivor.lead_id:
+            # Which of the two leads is the more recent one only the CRM knows.
+            DuplicateLead.objects.get_or_create(
+                person=survivor,
+                lead_id=other.lead_id,
+                defaults={"origin": DuplicateLead.Origin.UNITED},
+            )
+        _change(other, united_into=survivor)
+        _change(survivor)
+        log.info("🤝 [DEDUP] Two people are one: %s joins %s", other.lock_name, survivor.lock_name)
+    return survivor
+
+
+def _change(person: Person, **fields: Any) -> None:
+    changed = Person.objects.filter(id=person.pk, version=person.version).update(
+        version=F("version") + 1, **fields
+    )
+    if not changed:
+        raise _ChangedMeanwhile
+    person.version += 1
+    for field, value in fields.items():
+        setattr(person, field, value)

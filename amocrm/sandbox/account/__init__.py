@@ -1,0 +1,1 @@
+"""The account in memory: what it holds, and what its people do in it."""

@@ -1,0 +1,148 @@
+"""``POST /api/v4/leads/complex``: contact and lead in one request.
+
+amocrm.ru/developers → Сделки → Комплексное добавление; Контроль дублей.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from amocrm.sandbox.account.model import Contact, Json, Lead
+from amocrm.sandbox.account.persons import identities
+from amocrm.sandbox.account.store import Account
+from amocrm.sandbox.api.drafts import Draft, draft_contact, draft_lead
+from amocrm.sandbox.api.leads import make_lead, rewrite_lead
+from amocrm.sandbox.api.request import Call
+from amocrm.sandbox.api.responses import Answer, as_json
+from amocrm.sandbox.api.validation import Problems, batch_of, request_id_of
+
+MAX_LEADS = 50
+MAX_VALUES = 40
+MAX_DUPLICATES = 3
+
+
+@dataclass
+class _Wish:
+    lead: Draft
+    contact: Draft | None = None
+    contact_id: int | None = None
+    metadata: Json | None = None
+    known: list[Contact] = field(default_factory=list)
+
+
+def add_complex(call: Call) -> Answer:
+    """Answer with a bare list; ``request_id`` in it is a list too."""
+    account = call.account
+    problems = Problems()
+    wishes = [
+        _read(account, item, request_id_of(item, place), problems)
+        for place, item in enumerate(batch_of(call, limit=MAX_LEADS))
+    ]
+    problems.refuse()
+    if call.settings.duplicate_control:
+        # Looked up before anything of this request is written: never within one request.
+        for wish in wishes:
+            wish.known = _duplicates(account, wish)
+    return as_json(200, [_carry_out(account, wish) for wish in wishes])
+
+
+def _read(account: Account, item: Json, request_id: str, problems: Problems) -> _Wish:
+    # An empty PHP array arrives as a list.
+    embedded: Json = item["_embedded"] if isinstance(item.get("_embedded"), dict) else {}
+    metadata = embedded.get("metadata")
+    # Metadata sends the lead to «Неразобранное», whatever stage is named.
+    plain = {key: value for key, value in item.items() if metadata is None or key != "status_id"}
+    wish = _Wish(draft_lead(account, plain, request_id, problems), metadata=metadata)
+    contacts = embedded.get("contacts") or []
+    if not isinstance(contacts, list) or not all(isinstance(one, dict) for one in contacts):
+        contacts = []
+        problems.add(
+            request_id, "InvalidType", "_embedded.contacts", "This value should be of type array."
+        )
+    elif len(contacts) > 1:
+        problems.add(
+            request_id, "TooMany", "_embedded.contacts", "This collection should contain 1 element."
+        )
+    elif contacts:
+        _read_contact(account, contacts[0], wish, problems)
+    named = [one.get("custom_fields_values") for one in (plain, *contacts)]
+    count = sum(len(rows) for rows in named if isinstance(rows, list))
+    if count > MAX_VALUES:
+        problems.add(
+            request_id,
+            "TooMany",
+            "custom_fields_values",
+            f"This collection should contain {MAX_VALUES} elements or less.",
+        )
+    return wish
+
+
+def _read_contact(account: Account, model: Json, wish: _Wish, problems: Problems) -> None:
+    prefix = "_embedded.contacts.0."
+    request_id = wish.lead.request_id
+    if model.get("id") is None:
+        wish.contact = draft_contact(account, model, request_id, problems, prefix=prefix)
+        return
+    if not isinstance(model["id"], int) or account.contact(model["id"]) is None:
+        problems.no_choice(request_id, f"{prefix}id")
+    else:
+        wish.contact_id = model["id"]
+
+
+def _carry_out(account: Account, wish: _Wish) -> Json:
+    for contact in wish.known:
+        existing = _active_lead(account, contact, wish)
+        if existing is not None:
+            # The stage stays where the managers have it.
+            wish.lead.stage = None
+            wish.lead.attributes.pop("name", None)
+            rewrite_lead(account, existing, wish.lead)
+            return _row(existing, contact.id, wish, merged=True)
+    contact_id = wish.contact_id
+    if wish.contact is not None:
+        made = account.add_contact(**wish.contact.attributes)
+        wish.contact.write(made)
+        made.is_unsorted = wish.metadata is not None
+        account.touched(made)
+        contact_id = made.id
+    lead = make_lead(account, wish.lead)
+    if contact_id is not None:
+        account.link(lead, contact_id, is_main=True)
+    if wish.metadata is not None:
+        lead.metadata = wish.metadata
+        lead.status_id = account.pipelines[lead.pipeline_id].unsorted.id
+    return _row(lead, contact_id, wish, merged=False)
+
+
+def _row(lead: Lead, contact_id: int | None, wish: _Wish, *, merged: bool) -> Json:
+    return {
+        "id": lead.id,
+        "contact_id": contact_id,
+        "company_id": None,
+        "request_id": [wish.lead.request_id],
+        "merged": merged,
+    }
+
+
+def _duplicates(account: Account, wish: _Wish) -> list[Contact]:
+    """Contacts with the same e-mail or phone; none if there are more than three."""
+    if wish.contact is None or wish.metadata is not None:
+        return []
+    probe = Contact(0, "", 0, 0, 0, values=wish.contact.values)
+    wanted = identities(account, probe)
+    found = [
+        one
+        for one in account.contacts.values()
+        if not one.is_deleted and not one.is_unsorted and wanted & identities(account, one)
+    ]
+    return found if len(found) <= MAX_DUPLICATES else []
+
+
+def _active_lead(account: Account, contact: Contact, wish: _Wish) -> Lead | None:
+    pipeline_id = wish.lead.stage[0] if wish.lead.stage else account.main_pipeline.id
+    found = [
+        lead
+        for lead in account.leads_of(contact.id)
+        if lead.is_active and lead.pipeline_id == pipeline_id
+    ]
+    return max(found, key=lambda lead: lead.updated_at, default=None)

@@ -1,0 +1,82 @@
+"""One delivery at work on one person: what every step needs, and the guard before each call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from amocrm import conf, ledger
+from amocrm.account.schema import AccountShape, shape
+from amocrm.api.client import Client
+from amocrm.contract import Action, LeadRequest, Progress
+from amocrm.identity import IdentityKey
+from amocrm.ledger import PersonState
+from amocrm.locks.guard import HeldLock, hold
+
+
+class StartOver(Exception):
+    """What we knew of the person is no longer so: begin with the first step again."""
+
+
+@dataclass
+class Work:
+    """``named`` is what the submission names, as far as it identifies somebody; ``person`` is
+    always the state that our last look or write left behind.
+
+    ``action`` is what adopting a lead after an earlier try was, for the result.
+
+    ``crm`` calls :meth:`checkpoint` before every request; ``bare_crm`` does not, and is only
+    for undoing what is surely our own.
+    """
+
+    request: LeadRequest
+    named: frozenset[IdentityKey]
+    progress: Progress
+    settings: conf.AmoSettings
+    person: PersonState
+    lock: HeldLock
+    bare_crm: Client
+    action: Action | None = None
+
+    @property
+    def crm(self) -> Client:
+        """The client that asks for permission before every request."""
+        return self.bare_crm.guarded_by(self.checkpoint)
+
+    def checkpoint(self) -> None:
+        """Go on only while the lock, the person and the delivery are ours.
+
+        Raises :class:`~amocrm.errors.LockLost`, :class:`~amocrm.errors.LockUnavailable` or
+        :class:`~amocrm.errors.ClaimLost`; nothing may be written after that.
+        """
+        self.lock.extend()
+        if ledger.version_of(self.person.id) != self.person.version:
+            raise ledger.claim_lost(self.person.lock_name, "seen at a checkpoint")
+        self.progress.heartbeat()
+
+    def shape(self, *, fresh: bool = False) -> AccountShape:
+        """The account's pipeline, stages and fields."""
+        return shape(self.crm, self.settings, fresh=fresh)
+
+
+@contextmanager
+def work_on(
+    person: PersonState,
+    *,
+    request: LeadRequest,
+    named: frozenset[IdentityKey],
+    progress: Progress,
+    settings: conf.AmoSettings,
+    crm: Client,
+) -> Iterator[Work]:
+    """Hold the person's lock and read the person again under it.
+
+    Raises what :func:`amocrm.locks.guard.hold` raises, and :class:`StartOver` when the person
+    was united into somebody else while we waited.
+    """
+    with hold(person.lock_name, reference=request.reference) as lock:
+        now = ledger.read(person.id)
+        if now.id != person.id:
+            raise StartOver
+        yield Work(request, named, progress, settings, now, lock, crm)

@@ -1,0 +1,138 @@
+"""Who is this in the CRM?
+
+amoCRM's search is loose: it returns strangers and misses other spellings. So it is asked for
+several spellings, and every hit is compared with the person by normalised values. Strangers
+are dropped here and stay untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import partial
+
+from amocrm import conf, ledger
+from amocrm.api import paging
+from amocrm.api.schemas import Contact, Lead
+from amocrm.counters import Event, count
+from amocrm.identity import IdentityKey, identities, printed_email, printed_phone
+from amocrm.ledger import ClaimStands
+from amocrm.log_context import logger
+from amocrm.upsert.context import Work
+
+log = logger(__name__)
+
+MOST_PAGES = 10
+MOST_NEW_PAGES = 40
+SEARCHED_DIGITS = 10
+
+
+def find_contacts(work: Work) -> list[Contact]:
+    """Every contact that is this person, newest first; the ledger learns all they carry.
+
+    What a contact carries beyond what was asked for is searched for in turn. Raises
+    :class:`~amocrm.errors.ClaimLost` when two people turn out to be one.
+    """
+    found: dict[int, Contact] = {}
+    searched: set[IdentityKey] = set()
+    asked: set[int] = set()
+    while True:
+        keys = work.person.searchable - searched
+        contact_ids = work.person.contacts - found.keys() - asked
+        if not keys and not contact_ids:
+            break
+        for key in sorted(keys):
+            searched.add(key)
+            _take(work, found, _search(work, key))
+        for contact_id in sorted(contact_ids - found.keys()):
+            asked.add(contact_id)
+            if contact := _known_contact(work, contact_id):
+                _take(work, found, [contact])
+    if len(found) > 1:
+        log.warning("👥 [DEDUP] Contacts %s are one person", sorted(found))
+        count(Event.TWO_CONTACTS)
+    return sorted(found.values(), key=lambda contact: contact.id, reverse=True)
+
+
+def newest_contacts_of(work: Work, *, since: datetime) -> list[Contact]:
+    """This person's contacts among those made ``since`` then: the search does not see what was
+    made a moment ago, the list of the newest does.
+
+    It ends with a page on which all are older. One alone says nothing: whoever imports a contact
+    may say when it was made.
+    """
+    found: dict[int, Contact] = {}
+    pages = paging.pages(work.crm.newest_contacts, most_pages=MOST_NEW_PAGES, what="new contacts")
+    for page in pages:
+        _take(work, found, page)
+        if all(contact.created_at < since for contact in page):
+            break
+    return list(found.values())
+
+
+def active_leads(work: Work, contacts: Iterable[Contact]) -> list[Lead]:
+    """The ACTIVE leads of these contacts. A contact tells ids only, so every lead is asked for."""
+    pipeline_id = work.shape().pipeline_id
+    ids = {lead_id for contact in contacts for lead_id in contact.lead_ids}
+    leads = (work.crm.lead(lead_id) for lead_id in sorted(ids, reverse=True))
+    return [lead for lead in leads if lead and lead.is_active(pipeline_id)]
+
+
+def carried_by(contact: Contact, settings: conf.AmoSettings) -> frozenset[IdentityKey]:
+    """The e-mails and phones on a contact, as the ledger knows them."""
+    return identities(
+        emails=contact.emails,
+        phones=contact.phones,
+        region=settings.phone_region,
+        ignored=settings.ignored_identities,
+    )
+
+
+def is_theirs(work: Work, contact: Contact) -> bool:
+    """Whether this contact is the person: in the ledger, or by an e-mail or phone on it."""
+    return contact.id in work.person.contacts or bool(
+        carried_by(contact, work.settings) & work.person.searchable
+    )
+
+
+def learn_contact(work: Work, contact: Contact) -> None:
+    """Enter a verified contact, and all that it carries, into the ledger."""
+    key = ledger.contact_key(contact.id)
+    work.person = ledger.learn(work.person, {key, *carried_by(contact, work.settings)})
+
+
+def _take(work: Work, found: dict[int, Contact], hits: Iterable[Contact]) -> None:
+    for contact in hits:
+        if contact.id in found or not is_theirs(work, contact):
+            continue
+        found[contact.id] = contact
+        try:
+            learn_contact(work, contact)
+        except ClaimStands as standing:
+            # While we reconcile this very person nobody can be united with it. What the
+            # contact's leads tell is needed now; the ledger learns of it afterwards.
+            if standing.person_id != work.person.id:
+                raise
+
+
+def _known_contact(work: Work, contact_id: int) -> Contact | None:
+    contact = work.crm.contact(contact_id)
+    if contact is None:
+        work.person = ledger.forget_contact(work.person, contact_id)
+    return contact
+
+
+def _search(work: Work, key: IdentityKey) -> Iterator[Contact]:
+    for query in queries(key, work.settings.phone_search):
+        search = partial(work.crm.search_contacts, query)
+        yield from paging.each(search, most_pages=MOST_PAGES, what="found contacts")
+
+
+def queries(key: IdentityKey, phone_search: str) -> list[str]:
+    """What to search for: an e-mail as it is, and with the letters of its domain where those are
+    not Latin; a phone by its last ten digits, and where ``phone_search`` is ``all`` also in E.164
+    and as people print it."""
+    if key.kind == "email":
+        return list(dict.fromkeys((key.value, printed_email(key.value))))
+    digits = key.value.removeprefix("+")[-SEARCHED_DIGITS:]
+    return [digits] if phone_search == "digits" else [digits, key.value, printed_phone(key.value)]

@@ -1,0 +1,169 @@
+"""What is written into the CRM: the bodies of leads and contacts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from amocrm.account.schema import AccountShape
+from amocrm.api.schemas import Contact, Lead
+from amocrm.contract import LeadRequest
+from amocrm.errors import Rejected
+from amocrm.identity import IdentityKey
+from amocrm.log_context import logger
+
+log = logger(__name__)
+
+LONGEST_NAME = 250
+TAGS = "tags_to_add"
+FIELD_OF_KIND = {"email": "EMAIL", "phone": "PHONE"}
+
+Body = dict[str, Any]
+
+
+def new_lead(
+    request: LeadRequest,
+    shape: AccountShape,
+    *,
+    contact: Contact | None,
+    named: frozenset[IdentityKey],
+    without: frozenset[str] = frozenset(),
+) -> Body:
+    """A lead on ``contact``, or on a new contact that carries ``named``; what ``without``
+    lists (codes of custom fields, :data:`TAGS`) is left out."""
+    body: Body = {
+        "name": request.lead_name[:LONGEST_NAME],
+        "pipeline_id": shape.pipeline_id,
+        "status_id": request.stage or shape.first_stage,
+        "request_id": request.reference,
+        "_embedded": {
+            "contacts": [{"id": contact.id} if contact else _new_contact(request, named)]
+        },
+    }
+    if TAGS not in without and (tags := _tags(request.tags)):
+        body[TAGS] = tags
+    if fields := _utm_fields(request.utm, shape, without):
+        body["custom_fields_values"] = fields
+    return body
+
+
+def lead_changes(
+    request: LeadRequest,
+    lead: Lead,
+    shape: AccountShape,
+    *,
+    without: frozenset[str] = frozenset(),
+) -> Body:
+    """What this submission changes on an existing lead; empty if nothing.
+
+    Tags are added, UTM fields only filled (first touch wins), the stage only moves forward,
+    the name stays.
+    """
+    body: Body = {}
+    there = {tag.casefold() for tag in lead.tags}
+    missing = _tags(tuple(tag for tag in request.tags if tag.casefold() not in there))
+    if missing and TAGS not in without:
+        body[TAGS] = missing
+    stage = request.stage or shape.first_stage
+    if shape.is_forward(lead.status_id, stage):
+        body["pipeline_id"] = shape.pipeline_id
+        body["status_id"] = stage
+    empty = {key: value for key, value in request.utm.items() if _code(key) not in lead.filled}
+    if fields := _utm_fields(empty, shape, without):
+        body["custom_fields_values"] = fields
+    return body
+
+
+def dispensable(error: Rejected, sent: Body) -> frozenset[str] | None:
+    """What amoCRM rejected in ``sent`` and the lead can do without: the codes of custom fields,
+    and :data:`TAGS`. ``None`` where something else was rejected too.
+
+    Paths are like ``custom_fields_values.0.field_id``, in a batch with the row's number before
+    them.
+    """
+    fields = sent.get("custom_fields_values") or []
+    codes = set()
+    for problem in error.problems:
+        if re.fullmatch(rf"(?:\d+\.)?{TAGS}(?:\..*)?", problem.path):
+            codes.add(TAGS)
+            continue
+        found = re.fullmatch(r"(?:\d+\.)?custom_fields_values\.(\d+)(?:\..*)?", problem.path)
+        if found is None or int(found[1]) >= len(fields):
+            return None
+        codes.add(str(fields[int(found[1])]["field_code"]))
+    return frozenset(codes) or None
+
+
+def is_contact_unknown(error: Rejected) -> bool:
+    """Whether amoCRM does not know the contact that the lead was to be made on."""
+    path = r"(?:\d+\.)?_embedded\.contacts\.0\.id"
+    return any(re.fullmatch(path, problem.path) for problem in error.problems)
+
+
+def contact_additions(contact: Contact, missing: frozenset[IdentityKey]) -> Body:
+    """``missing`` appended to what the contact has.
+
+    PATCH replaces all values of such a field, so those it has are sent along.
+    """
+    return {
+        "custom_fields_values": [
+            {"field_code": code, "values": [*_kept_values(contact, code), *added]}
+            for kind, code in FIELD_OF_KIND.items()
+            if (added := _values(missing, kind))
+        ]
+    }
+
+
+def _new_contact(request: LeadRequest, named: frozenset[IdentityKey]) -> Body:
+    return {
+        "name": request.name[:LONGEST_NAME],
+        "custom_fields_values": [
+            {"field_code": code, "values": values}
+            for kind, code in FIELD_OF_KIND.items()
+            if (values := _values(named, kind))
+        ],
+    }
+
+
+def _values(keys: frozenset[IdentityKey], kind: str) -> list[Body]:
+    return [{"value": key.value, "enum_code": "WORK"} for key in sorted(keys) if key.kind == kind]
+
+
+def _kept_values(contact: Contact, code: str) -> list[Body]:
+    return [
+        {"value": value["value"], **_kind_of(value)}
+        for field in contact.fields
+        if field.get("field_code") == code
+        for value in field.get("values") or ()
+        if value.get("value")
+    ]
+
+
+def _kind_of(value: Mapping[str, Any]) -> Body:
+    """Which kind of e-mail or phone a value is: its id where there is one, else its code,
+    which older answers call ``enum``."""
+    if value.get("enum_id"):
+        return {"enum_id": value["enum_id"]}
+    code = value.get("enum_code") or value.get("enum")
+    return {"enum_code": code} if code else {}
+
+
+def _tags(names: tuple[str, ...]) -> list[Body]:
+    return [{"name": name} for name in dict.fromkeys(names) if name]
+
+
+def _code(utm_key: str) -> str:
+    return utm_key.upper()
+
+
+def _utm_fields(utm: Mapping[str, str], shape: AccountShape, without: frozenset[str]) -> list[Body]:
+    fields = []
+    for key, value in sorted(utm.items()):
+        if not value or _code(key) in without:
+            continue
+        if _code(key) in shape.lead_fields:
+            fields.append({"field_code": _code(key), "values": [{"value": value}]})
+        else:
+            log.warning("🏷 The account has no field %s: left out of the lead", _code(key))
+    return fields

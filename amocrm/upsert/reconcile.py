@@ -1,0 +1,65 @@
+"""Step 3: a claim stands, and nobody knows whether its lead was made. Look, and then know."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from amocrm import ledger
+from amocrm.api.schemas import Lead
+from amocrm.errors import StillSettling
+from amocrm.log_context import logger
+from amocrm.upsert import duplicates, lookup, superseded
+from amocrm.upsert.context import StartOver, Work
+
+log = logger(__name__)
+
+# amoCRM's clock is not ours.
+CLOCKS_DIFFER_BY = timedelta(minutes=10)
+
+
+def reconcile(work: Work) -> None:
+    """Adopt the lead that the claim was for, or release the claim.
+
+    Raises :class:`~amocrm.errors.StillSettling` while a lost call may still be carried out and
+    :class:`~amocrm.upsert.context.StartOver` when there is surely no lead and the claim was
+    released.
+    """
+    since = work.person.creating_since
+    if since is None:
+        return
+    log.info("🧭 [DEDUP] A lead may be on its way since %s: looking for it", since.isoformat())
+    # Read before looking: only a look that began after SETTLE_SECONDS proves that there is none.
+    is_settled = timezone.now() - since >= work.settings.settle
+    oldest = since - CLOCKS_DIFFER_BY
+    contacts = {
+        contact.id: contact
+        for contact in (
+            *lookup.newest_contacts_of(work, since=oldest),
+            *lookup.find_contacts(work),
+        )
+    }
+    being_closed = superseded.leads_of(work.person.id)
+    leads = [
+        lead
+        for lead in lookup.active_leads(work, contacts.values())
+        if lead.id not in being_closed  # of another try
+    ]
+    is_known = any(_may_be_the_claimed_one(work, lead, oldest) for lead in leads)
+    if not is_known and not is_settled:
+        # An older lead is no answer: ours may still arrive beside it.
+        raise StillSettling(
+            "an earlier call may still make the lead", lock_name=work.person.lock_name
+        )
+    if not leads:
+        work.person = ledger.release(work.person)
+        raise StartOver
+    lead = duplicates.choose(work, leads)
+    work.action = "created" if _may_be_the_claimed_one(work, lead, oldest) else "updated"
+    work.person = ledger.adopt(work.person, lead.id)
+
+
+def _may_be_the_claimed_one(work: Work, lead: Lead, oldest: datetime) -> bool:
+    """Whether the claim can have been for this lead: it is new, and nobody's yet."""
+    return lead.created_at >= oldest and not ledger.is_recorded(work.person.account, lead.id)

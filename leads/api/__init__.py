@@ -1,0 +1,1 @@
+"""The landing pages' side: what they send, and what they are answered."""

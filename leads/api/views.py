@@ -1,0 +1,165 @@
+"""The landing API: each view validates, calls one function, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from rest_framework import status
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from leads.api.exceptions import IdempotencyKeyReused, LengthRequired, TooManyRequests
+from leads.api.fields import is_clean
+from leads.api.parsers import BoundedJSONParser
+from leads.api.serializers import ExpressSerializer, LandingSerializer, ProftestSerializer
+from leads.api.throttles import LandingThrottle, StatusThrottle
+from leads.intake import Accepted, KeyReused, accept_submission
+from leads.models import Submission
+
+_MAX_KEY = 255
+
+
+class _AlwaysJSON(BaseContentNegotiation):
+    """A lead must not be lost for an ``Accept`` header."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        media_type = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
+
+    def select_renderer(
+        self,
+        request: Request,
+        renderers: Iterable[BaseRenderer],
+        format_suffix: str | None = None,
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
+
+
+class LandingView(APIView):
+    """What every view of this API shares: JSON in, JSON out, nothing kept by caches."""
+
+    authentication_classes: Sequence[Any] = ()
+    permission_classes: Sequence[Any] = ()
+    throttle_classes: Sequence[Any] = (LandingThrottle,)
+    parser_classes = (BoundedJSONParser,)
+    renderer_classes = (JSONRenderer,)
+    content_negotiation_class = _AlwaysJSON
+    # Preflights are answered before they get here.
+    http_method_names = ("get", "head", "post")
+
+    def throttled(self, request: Request, wait: float) -> NoReturn:
+        """Say when to come back. Raises ``TooManyRequests``."""
+        raise TooManyRequests(wait)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Answer in the caller's language, for the caller alone."""
+        response["Cache-Control"] = "no-store"
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+class _FormView(LandingView):
+    serializer: type[LandingSerializer]
+
+    def post(self, request: Request) -> Response:
+        """Accept the form: 202 means that it is committed."""
+        if "Transfer-Encoding" in request.headers:
+            raise LengthRequired
+        serializer = self.serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        try:
+            accepted = accept_submission(
+                form=self.serializer.form,
+                data=serializer.validated_data,
+                idempotency_key=_idempotency_key(request),
+                body=request.data,
+            )
+        except KeyReused as error:
+            raise IdempotencyKeyReused from error
+        return Response(_accepted(request, accepted), status=status.HTTP_202_ACCEPTED)
+
+
+class ProftestView(_FormView):
+    """``POST /api/landing/proftest``."""
+
+    serializer = ProftestSerializer
+
+
+class ExpressView(_FormView):
+    """``POST /api/landing/submit``."""
+
+    serializer = ExpressSerializer
+
+
+class SubmissionStatusView(LandingView):
+    """``GET /api/landing/submissions/<uuid>``: to anyone only that it goes on."""
+
+    authentication_classes = APIView.authentication_classes
+    throttle_classes = (StatusThrottle,)
+
+    def get(self, request: Request, submission_id: UUID) -> Response:
+        """Where the submission stands; the CRM's side of it is for staff alone."""
+        submission = Submission.objects.filter(pk=submission_id).first()
+        if submission is None:
+            raise NotFound(_("There is no such submission."))
+        body: dict[str, Any] = {
+            "success": True,
+            "leadId": str(submission.pk),
+            "status": submission.status,
+        }
+        if getattr(request.user, "is_staff", False):
+            body |= _for_staff(submission)
+        return Response(body)
+
+
+class NotFoundView(LandingView):
+    """Any other address under ``/api/landing/``, for any method."""
+
+    throttle_classes = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """There is nothing here. Raises ``NotFound``."""
+        raise NotFound(_("There is no such address."))
+
+
+def _idempotency_key(request: Request) -> str | None:
+    """The ``Idempotency-Key`` header, if any. Raises ``ValidationError``."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    key = key.strip()
+    if not key or len(key) > _MAX_KEY or not is_clean(key):
+        raise ValidationError(
+            {"Idempotency-Key": [_("The Idempotency-Key must have 1 to 255 printable characters.")]}
+        )
+    return key
+
+
+def _accepted(request: Request, accepted: Accepted) -> dict[str, Any]:
+    path = reverse("leads:submission-status", args=[accepted.id])
+    return {
+        "success": True,
+        "leadId": str(accepted.id),
+        "status": accepted.status,
+        "statusUrl": request.build_absolute_uri(path),
+    }
+
+
+def _for_staff(submission: Submission) -> dict[str, Any]:
+    waiting = submission.status == Submission.Status.ACCEPTED
+    return {
+        "action": submission.action or None,
+        "amocrmLeadId": submission.lead_id,
+        "attempts": submission.attempts,
+        "nextAttemptAt": submission.next_attempt_at if waiting else None,
+        "error": submission.reason or None,
+    }

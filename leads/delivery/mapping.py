@@ -1,0 +1,99 @@
+"""A submission in amoCRM's terms. What salespeople read is in Russian, whoever filled the form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from amocrm.contract import LeadRequest
+from leads import conf
+from leads.models import Submission
+
+_FORMS = {Submission.Form.PROFTEST: "Профтест", Submission.Form.EXPRESS: "Экспресс-курс"}
+_PAYMENTS = {"kaspi": "Kaspi", "card": "банковская карта", "manager": "через менеджера"}
+
+
+def lead_request(submission: Submission) -> LeadRequest:
+    """What :func:`amocrm.upsert.protocol.upsert_lead` is asked to do for ``submission``."""
+    form = _FORMS[Submission.Form(submission.form)]
+    return LeadRequest(
+        reference=str(submission.pk),
+        name=submission.name,
+        email=submission.email,
+        phone=submission.phone,
+        lead_name=f"{form}: {submission.name}",
+        stage=_stage(submission),
+        tags=tuple(tag for tag in (form, submission.campaign_slug) if tag),
+        submitted_at=submission.created_at,
+        note_title=f"Заявка с сайта: {form.lower()}",
+        note_lines=tuple(_note_lines(submission)),
+        utm=submission.utm,
+    )
+
+
+def _stage(submission: Submission) -> int | None:
+    """The stage of the payment method where one was chosen, else the form's; ``None``: the
+    pipeline's first one."""
+    return conf.current().stages[submission.payment_method or submission.form]
+
+
+def _note_lines(submission: Submission) -> Iterator[str]:
+    payment = submission.payment_method
+    yield from _labelled(
+        ("Имя", submission.name),
+        ("Телефон", submission.phone),
+        ("E-mail", submission.email),
+        ("Способ оплаты", _PAYMENTS.get(payment, payment)),
+        ("Источник", submission.source),
+        ("Кампания", submission.campaign_slug),
+    )
+    yield from _proftest_lines(submission.answers.get("proftestAnswers") or [])
+    yield from _answer_lines(submission.answers.get("answers"))
+    if submission.utm:
+        yield ""
+        yield "Метки рекламы:"
+        yield from _labelled(*submission.utm.items())
+
+
+def _labelled(*pairs: tuple[str, str]) -> Iterator[str]:
+    return (f"{label}: {value}" for label, value in pairs if value)
+
+
+def _proftest_lines(answers: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for position, item in enumerate(answers, start=1):
+        if position == 1:
+            yield ""
+            yield "Ответы профтеста:"
+        number = item.get("questionNumber") or position
+        yield f"{number}. {item.get('question') or 'Вопрос без текста'}"
+        yield f"   — {_spoken(item.get('answer'))}"
+
+
+def _answer_lines(answers: Any) -> Iterator[str]:
+    if not answers:
+        return
+    yield ""
+    yield "Ответы:"
+    if isinstance(answers, dict):
+        for position, (question, answer) in enumerate(answers.items(), start=1):
+            yield f"{position}. {question}: {_spoken(answer)}"
+    else:
+        for position, answer in enumerate(answers, start=1):
+            yield f"{position}. {_spoken(answer)}"
+
+
+def _spoken(value: Any) -> str:
+    """JSON as a person would say it."""
+    if value in (None, "", [], {}):
+        return "без ответа"
+    match value:
+        case bool():
+            return "да" if value else "нет"
+        case list():
+            return ", ".join(_spoken(item) for item in value)
+        case dict():
+            return ", ".join(f"{key}: {_spoken(item)}" for key, item in value.items())
+        case float() if value.is_integer():
+            return str(int(value))
+        case _:
+            return str(value)

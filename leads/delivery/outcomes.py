@@ -1,0 +1,113 @@
+"""What the end of a try means for its submission.
+
+Each ending of ``upsert_lead`` becomes an :class:`Ending`: what goes into the attempt's row, and
+what changes on the submission. Nothing here touches the database.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from amocrm.contract import LeadResult
+from amocrm.errors import AccountPaused, AmoError, ComeBack, OutcomeUnknown, Refused, RetryLater
+from leads.delivery.retry import Chance, come_back_delay, delay_after
+from leads.models import DeliveryAttempt, Submission
+
+Outcome = DeliveryAttempt.Outcome
+Status = Submission.Status
+
+_MAX_ERROR = 4000
+
+
+@dataclass(frozen=True)
+class Ending:
+    """``error`` is a sentence for operators; ``changes`` are the submission's new values."""
+
+    outcome: DeliveryAttempt.Outcome
+    changes: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    http_status: int | None = None
+    request_id: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the submission needs a person now."""
+        return self.changes.get("status") == Status.FAILED
+
+
+def delivered(result: LeadResult, *, attempts: int) -> Ending:
+    """The lead holds the submission."""
+    changes = _no_longer_waiting() | {
+        "status": Status.DELIVERED,
+        "attempts": attempts + 1,
+        "lead_id": result.lead_id,
+        "action": result.action,
+        "delivered_at": timezone.now(),
+        "reason": "",
+    }
+    return Ending(Outcome.DELIVERED, changes)
+
+
+def failed(error: Exception, *, attempts: int, chance: Chance = random.random) -> Ending:
+    """``error`` ended the try after ``attempts`` earlier ones; what it is says what to do."""
+    sentence = _storable(str(error) or type(error).__name__, _MAX_ERROR)
+    match error:
+        case ComeBack():
+            outcome = Outcome.PAUSED if isinstance(error, AccountPaused) else Outcome.COME_BACK
+            changes = _come_back(error, chance)
+        case Refused():
+            outcome, changes = Outcome.REFUSED, _give_up(attempts)
+        case RetryLater():
+            unknown = isinstance(error, OutcomeUnknown)
+            outcome = Outcome.UNKNOWN if unknown else Outcome.RETRY
+            changes = _try_later(attempts, chance)
+        case _:
+            sentence = f"{type(error).__name__}: {sentence}"
+            outcome, changes = Outcome.CRASHED, _try_later(attempts, chance)
+    return Ending(
+        outcome,
+        {**changes, "reason": sentence},
+        error=sentence,
+        http_status=error.status if isinstance(error, AmoError) else None,
+        request_id=_storable(error.request_id, 128) if isinstance(error, AmoError) else "",
+    )
+
+
+def _come_back(error: ComeBack, chance: Chance) -> dict[str, Any]:
+    # While the account is paused nothing is rung, so a few seconds are right for it as well:
+    # everything is due the moment the pause ends.
+    now = timezone.now()
+    changes = _no_longer_waiting() | {"next_attempt_at": now + come_back_delay(chance)}
+    if error.lock_name:
+        changes["waiting_for"] = error.lock_name[:512]
+        changes["waiting_since"] = Coalesce(F("waiting_since"), Value(now))
+    return changes
+
+
+def _try_later(attempts: int, chance: Chance) -> dict[str, Any]:
+    delay = delay_after(attempts + 1, chance)
+    if delay is None:
+        return _give_up(attempts)
+    return _no_longer_waiting() | {
+        "attempts": attempts + 1,
+        "next_attempt_at": timezone.now() + delay,
+    }
+
+
+def _give_up(attempts: int) -> dict[str, Any]:
+    return _no_longer_waiting() | {"status": Status.FAILED, "attempts": attempts + 1}
+
+
+def _no_longer_waiting() -> dict[str, Any]:
+    return {"waiting_for": "", "waiting_since": None, "rung_at": None}
+
+
+def _storable(text: str, limit: int) -> str:
+    text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,91 @@
+"""Finding what is due: ringing for it, or delivering it here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from amocrm.account import probe
+from amocrm.api import pause
+from leads.delivery import dispatch, lease
+from leads.delivery.attempt import deliver
+from leads.delivery.connections import drop_old_connections
+from leads.models import DeliveryAttempt, Submission
+
+#: Not rung again for this long: the message is still on its way, or a worker at it.
+RING_AGAIN_AFTER = timedelta(seconds=30)
+
+Deliver = Callable[[UUID], DeliveryAttempt.Outcome | None]
+
+
+def ring_due(limit: int = 100) -> int:
+    """Ring for at most ``limit`` due submissions that were not rung lately; how many.
+
+    First lets the account's pause be probed when that is due. While the account is paused or
+    the bell is out of order nothing is rung, so that everything is due as soon as that ends.
+    """
+    probe.probe_if_due()
+    if not dispatch.can_ring() or pause.current():
+        return 0
+    chosen = _choose(limit)
+    told = dispatch.ring(chosen)
+    if told < len(chosen):
+        Submission.objects.filter(pk__in=chosen).update(rung_at=None)
+    return told
+
+
+def _choose(limit: int) -> list[UUID]:
+    now = timezone.now()
+    quiet = Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN_AFTER)
+    ids = _oldest(limit, quiet)
+    if not ids:
+        return []
+    chosen = set()
+    with transaction.atomic():
+        for submission_id in sorted(ids):  # in one order everywhere: no deadlocks
+            row = lease.due(now).filter(quiet, pk=submission_id)
+            if row.update(rung_at=now):
+                chosen.add(submission_id)
+    return [submission_id for submission_id in ids if submission_id in chosen]
+
+
+def deliver_due_here(
+    limit: int = 100,
+    *,
+    deliver: Deliver = deliver,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Counter[str]:
+    """Deliver at most ``limit`` due submissions in this process; how many ended how.
+
+    For running without Celery. Stops between two submissions when ``is_stopped()``.
+    """
+    counts: Counter[str] = Counter()
+    probe.probe_if_due()
+    if pause.current():
+        return counts
+    for submission_id in _until(is_stopped, _oldest(limit)):
+        drop_old_connections()
+        outcome = deliver(submission_id)
+        if outcome is not None:
+            counts[outcome.value] += 1
+        if outcome == DeliveryAttempt.Outcome.PAUSED:
+            break
+    return counts
+
+
+def _oldest(limit: int, *conditions: Q) -> list[UUID]:
+    rows = lease.due(timezone.now()).filter(*conditions).order_by("next_attempt_at", "pk")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def _until(is_stopped: Callable[[], bool], ids: list[UUID]) -> Iterator[UUID]:
+    for submission_id in ids:
+        if is_stopped():
+            return
+        yield submission_id

@@ -1,0 +1,1 @@
+"""The locks as JSON."""

@@ -1,0 +1,194 @@
+"""The JSON bodies, key by key as they are documented. Nothing in them is translated but errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from math import ceil
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework import status as http
+from rest_framework.response import Response
+
+from amocrm.api.pause import AccountPause
+from amocrm.locks.clearing import Result
+from amocrm.locks.health import Health
+from amocrm.locks.history import LockEvent
+from locks_admin.labels import ENDINGS
+from locks_admin.masking import shown_name, shown_text
+from locks_admin.monitor import stats
+from locks_admin.monitor.lock_status import BoardRow
+from locks_admin.monitor.stats import Deliveries
+
+OPERATIONAL = "✅ Lock system operational"
+NOT_CONNECTED = "⚠️ Redis not connected: submissions are accepted, deliveries wait until it is back"
+NOT_WRITABLE = "⚠️ Redis does not accept writes: submissions are accepted, deliveries wait"
+UNREADABLE = "⚠️ Redis answers, but its locks cannot be listed: how many there are is not known"
+SWITCHED_OFF = "⚠️ Locks are switched off: REDIS_ENABLED must be true"
+
+
+Body = dict[str, Any]
+
+
+def status(redis: Health, deliveries: Deliveries, active: int | None) -> Body:
+    """How things stand. Holds no personal data: anybody may read it."""
+    rate = stats.requests_per_second(redis)
+    return {
+        "success": True,
+        "system": {
+            "redis_connected": redis.connected,
+            "redis_available": redis.available,
+            "locks_enabled": redis.enabled,
+            "active_locks": active or 0,
+        },
+        "deliveries": {
+            "due": deliveries.due,
+            "failed": deliveries.failed,
+            "oldest_due_seconds": deliveries.oldest_due_seconds,
+            "paused": _paused(deliveries.paused),
+        },
+        "requests_per_second": None if rate is None else {"now": rate[0], "limit": rate[1]},
+        "events": stats.events_today(),
+        "token_warning": stats.token_warning(),
+        "message": UNREADABLE if active is None else _verdict(redis),
+        "timestamp": _now(),
+    }
+
+
+def listing(redis: Health, rows: Sequence[BoardRow], *, full: bool) -> Body:
+    """The locks."""
+    return {
+        "success": True,
+        "redis": {"connected": redis.connected, "available": redis.available},
+        "locks": {"count": len(rows), "items": [_item(row, full=full) for row in rows]},
+        "timestamp": _now(),
+    }
+
+
+def events(found: Sequence[LockEvent], *, full: bool) -> Body:
+    """The latest events, newest first."""
+    return {
+        "success": True,
+        "events": [
+            {
+                "at": _iso(event.at),
+                "kind": str(event.kind),
+                "key": shown_name(event.name, full=full),
+                "holder_id": event.holder_id,
+                "submission": event.reference,
+                "waited_ms": event.waited_ms,
+                "held_ms": event.held_ms,
+                "by": event.by,
+                "why": shown_text(event.why, full=full),
+            }
+            for event in found
+        ],
+        "timestamp": _now(),
+    }
+
+
+def cleared(count: int) -> Body:
+    """What a clear did."""
+    return {
+        "success": True,
+        "message": f"Cleared {count} AmoCRM locks",
+        "deleted": count,
+        "timestamp": _now(),
+    }
+
+
+def would_clear(count: int) -> Body:
+    """What a clear would do."""
+    return cleared(0) | {"message": f"Would clear {count} AmoCRM locks"}
+
+
+def refusal(code: int, error: str, *, cleared: int = 0) -> Response:
+    """Why not all was cleared; nothing, as a rule."""
+    body = {"success": False, "error": error, "deleted": cleared, "timestamp": _now()}
+    return Response(body, status=code)
+
+
+def changed_hands() -> str:
+    """Why one lock was left."""
+    return _("Somebody else holds this lock now: nothing was cleared.")
+
+
+def went_silent(unknown: int, *, cleared: int) -> Response:
+    """503 where Redis did not say what became of the last ones."""
+    error = ENDINGS[Result.UNKNOWN] % {"count": unknown}
+    return refusal(http.HTTP_503_SERVICE_UNAVAILABLE, error, cleared=cleared)
+
+
+def redis_down(trouble: Exception, *, listing: bool) -> Response:
+    """503 in the shape of the answer that was asked for."""
+    error = _("Redis does not answer: %(trouble)s") % {"trouble": trouble}
+    if not listing:
+        return refusal(http.HTTP_503_SERVICE_UNAVAILABLE, error)
+    body: Body = {
+        "success": False,
+        "redis": {"connected": False, "available": False},
+        "locks": {"count": 0, "items": []},
+        "error": error,
+        "timestamp": _now(),
+    }
+    return Response(body, status=http.HTTP_503_SERVICE_UNAVAILABLE)
+
+
+def needs_login(error: str) -> Body:
+    """A 401 that says how to get in."""
+    advice = _(
+        "Get a token with “.venv/bin/python manage.py drf_create_token <username>” and send it "
+        "in the header “Authorization: Token <token>”."
+    )
+    return {"success": False, "error": f"{error} {advice}"}
+
+
+def _item(row: BoardRow, *, full: bool) -> Body:
+    lock = row.lock
+    seconds = None if lock.ttl_ms is None else ceil(lock.ttl_ms / 1000)
+    owner = lock.holder and {
+        "host": lock.holder.host,
+        "pid": lock.holder.pid,
+        "submission": lock.holder.reference,
+        "acquired_at": _iso(lock.holder.acquired_at),
+    }
+    return {
+        "key": shown_name(lock.name, full=full),
+        "ttl_ms": lock.ttl_ms,
+        "ttl_seconds": seconds,
+        "expires_in": "never" if seconds is None else f"{seconds}s",
+        "owner": owner,
+        "holder_id": lock.holder_id,
+        "held_ms": lock.held_ms,
+        "state": str(row.state),
+        "waiting": row.waiting,
+    }
+
+
+def _paused(paused: AccountPause | None) -> Body | None:
+    if paused is None:
+        return None
+    return {
+        "reason": paused.reason,
+        "kind": paused.kind,
+        "since": _iso(paused.since),
+        "until": paused.until and _iso(paused.until),
+    }
+
+
+def _verdict(redis: Health) -> str:
+    if not redis.enabled:
+        return SWITCHED_OFF
+    if not redis.connected:
+        return NOT_CONNECTED
+    return OPERATIONAL if redis.available else NOT_WRITABLE
+
+
+def _now() -> str:
+    return _iso(timezone.now())
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

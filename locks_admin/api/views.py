@@ -1,0 +1,180 @@
+"""The JSON twin of the page: how the locks stand, which there are, and clearing them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
+from rest_framework import status
+from rest_framework.exceptions import (
+    AuthenticationFailed,
+    NotAuthenticated,
+    ParseError,
+)
+from rest_framework.permissions import AllowAny, BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from amocrm.locks.clearing import Result
+from amocrm.locks.connection import TROUBLE
+from locks_admin import audit
+from locks_admin.api import payloads
+from locks_admin.masking import may_see_people, shown_name
+from locks_admin.monitor import history, lock_status, stats
+from locks_admin.monitor.filters import BadFilter, Wanted, flag, ordered
+from locks_admin.monitor.lock_status import BoardRow
+
+ExceptionHandler = Callable[[Exception, dict[str, Any]], Response | None]
+
+DEFAULT_REASON = "cleared through the API"
+
+
+class MayManageLocks(BasePermission):
+    """Staff with ``view_lock`` may look, with ``delete_lock`` clear."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Whether the request's user is staff and has what its method needs."""
+        needed = "delete_lock" if request.method == "DELETE" else "view_lock"
+        return request.user.is_staff and request.user.has_perm(f"locks_admin.{needed}")
+
+
+class LocksView(APIView):
+    """What the endpoints have in common: who may, and how errors look."""
+
+    permission_classes: Sequence[type[BasePermission]] = (MayManageLocks,)
+
+    def get_exception_handler(self) -> ExceptionHandler:
+        """The project's handler; a 401 tells how to get a token, Redis's trouble is a 503."""
+        inner = cast(ExceptionHandler, super().get_exception_handler())
+
+        def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
+            if isinstance(exc, TROUBLE):
+                return payloads.redis_down(exc, listing=self.request.method != "DELETE")
+            if isinstance(exc, BadFilter):
+                exc = ParseError(str(exc))
+            response = inner(exc, context)
+            if response is not None and isinstance(exc, NotAuthenticated | AuthenticationFailed):
+                response.data = payloads.needs_login(str(exc.detail))
+            return response
+
+        return handle
+
+
+class StatusView(LocksView):
+    """``GET /api/admin/amocrm-locks/status``: open to all, holds no personal data."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def get(self, request: Request) -> Response:
+        """How things stand; 200 also without Redis."""
+        redis = stats.redis()
+        return Response(payloads.status(redis, stats.deliveries(), stats.active_locks(redis)))
+
+
+class LockListView(LocksView):
+    """``/api/admin/amocrm-locks``: the locks, all or ``?q= state= stale= older_than=``."""
+
+    def get(self, request: Request) -> Response:
+        """List them, in the order of ``sort``."""
+        full = may_see_people(request.user)
+        rows = ordered(_wanted(request), request.query_params.get("sort", ""), full=full)
+        return Response(payloads.listing(stats.redis(), rows, full=full))
+
+    def delete(self, request: Request) -> Response:
+        """Clear them; ``dry_run=true`` only counts, ``reason`` goes into the history."""
+        _know_all(request, {*Wanted.NAMES, "dry_run", "reason"})
+        rows = _wanted(request)
+        if flag(request.query_params, "dry_run"):
+            return Response(payloads.would_clear(len(rows)))
+        outcome = _clear(request, rows)
+        if unknown := outcome[Result.UNKNOWN]:
+            return payloads.went_silent(unknown, cleared=outcome[Result.CLEARED])
+        return Response(payloads.cleared(outcome[Result.CLEARED]))
+
+
+class LockView(LocksView):
+    """``/api/admin/amocrm-locks/<key>``: one lock."""
+
+    def delete(self, request: Request, key: str) -> Response:
+        """Clear it: 404 if it is not there, 409 if its holder is not ``holder_id``.
+
+        ``stale`` and ``older_than`` clear it only if it is that, ``dry_run`` clears nothing.
+        """
+        _know_all(request, {"holder_id", "stale", "older_than", "dry_run", "reason"})
+        rows = _listed_as(request, key)
+        if not rows:
+            return payloads.refusal(status.HTTP_404_NOT_FOUND, _("There is no such lock."))
+        holder_id = request.query_params.get("holder_id")
+        meant = [row for row in rows if holder_id in (None, row.lock.holder_id)]
+        if len(meant) > 1:
+            return payloads.refusal(
+                status.HTTP_409_CONFLICT, _("Several locks look like this one: add its holder_id.")
+            )
+        if not meant:
+            return payloads.refusal(status.HTTP_409_CONFLICT, payloads.changed_hands())
+        wanted = Wanted.read(request.query_params).among(meant, full=True)
+        if flag(request.query_params, "dry_run"):
+            return Response(payloads.would_clear(len(wanted)))
+        return _cleared_one(_clear(request, wanted))
+
+
+class HistoryView(LocksView):
+    """``GET /api/admin/amocrm-locks/history?q=&limit=``: what happened lately."""
+
+    def get(self, request: Request) -> Response:
+        """The latest events, newest first."""
+        full = may_see_people(request.user)
+        limit = history.read_limit(request.query_params.get("limit", ""))
+        words = request.query_params.get("q", "")
+        held = {row.lock.holder_id for row in lock_status.read()}
+        found = history.latest(limit, words=words, full=full, held=held)
+        return Response(payloads.events(found, full=full))
+
+
+def _wanted(request: Request) -> list[BoardRow]:
+    wanted = Wanted.read(request.query_params)
+    return wanted.among(lock_status.read(), full=may_see_people(request.user))
+
+
+def _listed_as(request: Request, key: str) -> list[BoardRow]:
+    """The lock that the list calls ``key``; of masked names there may be several."""
+    if may_see_people(request.user):
+        row = lock_status.read_one(key)
+        return [] if row is None else [row]
+    return [
+        row for row in lock_status.read() if key in (row.name, shown_name(row.name, full=False))
+    ]
+
+
+def _know_all(request: Request, known: set[str]) -> None:
+    """Refuse what would be ignored: nobody means to clear more than was asked for."""
+    if unknown := sorted(set(request.query_params) - known):
+        raise BadFilter(_("Unknown filter: %(names)s") % {"names": ", ".join(unknown)})
+    if request.data:
+        raise BadFilter(_("Put the filters into the address, not into a body."))
+
+
+def _clear(request: Request, rows: list[BoardRow]) -> Counter[Result]:
+    user = cast(User, request.user)
+    why = audit.reason(request.query_params.get("reason", "")) or DEFAULT_REASON
+    outcome = lock_status.clear(rows, by=user.get_username(), why=why)
+    audit.log_cleared(user, outcome, why=why)
+    return lock_status.tally(outcome)
+
+
+def _cleared_one(outcome: Counter[Result]) -> Response:
+    if outcome[Result.MISSING]:
+        return payloads.refusal(status.HTTP_404_NOT_FOUND, _("There is no such lock."))
+    if outcome[Result.CHANGED]:
+        return payloads.refusal(status.HTTP_409_CONFLICT, payloads.changed_hands())
+    if outcome[Result.NO_LOCK]:
+        error = _("This key holds no lock: remove it with redis-cli.")
+        return payloads.refusal(status.HTTP_409_CONFLICT, error)
+    if outcome[Result.UNKNOWN]:
+        return payloads.went_silent(1, cleared=0)
+    return Response(payloads.cleared(outcome[Result.CLEARED]))

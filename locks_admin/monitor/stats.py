@@ -1,0 +1,87 @@
+"""How things stand, in a few figures: Redis, locks, deliveries, the CRM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Min
+from django.utils import timezone
+
+from amocrm import counters
+from amocrm.api import pause, rate_limit, tokens
+from amocrm.api.pause import AccountPause
+from amocrm.errors import LockUnavailable
+from amocrm.locks import health, inventory
+from amocrm.locks.connection import TROUBLE
+from amocrm.locks.health import Health
+from leads.delivery import lease
+from leads.models import Submission
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """``due``: should be tried now and nobody is at it; ``waiting``: for somebody's lock.
+
+    ``oldest_due_seconds`` is how long the one longest due has been so, ``None`` without any.
+    """
+
+    due: int
+    failed: int
+    waiting: int
+    oldest_due_seconds: int | None
+    paused: AccountPause | None
+
+    @property
+    def oldest_due_ms(self) -> int | None:
+        """The same in milliseconds."""
+        return None if self.oldest_due_seconds is None else self.oldest_due_seconds * 1000
+
+
+def deliveries() -> Deliveries:
+    """Count what waits to be delivered."""
+    now = timezone.now()
+    due = lease.due(now)
+    oldest = due.aggregate(oldest=Min("next_attempt_at"))["oldest"]
+    accepted = Submission.objects.filter(status=Submission.Status.ACCEPTED)
+    return Deliveries(
+        due=due.count(),
+        failed=Submission.objects.filter(status=Submission.Status.FAILED).count(),
+        waiting=accepted.exclude(waiting_for="").count(),
+        oldest_due_seconds=None if oldest is None else int((now - oldest).total_seconds()),
+        paused=pause.current(),
+    )
+
+
+def redis() -> Health:
+    """Whether Redis can be relied on. Never raises."""
+    return health.check()
+
+
+def token_warning() -> str | None:
+    """A sentence while the access token has ended or ends within 30 days."""
+    return tokens.expiry_warning(timezone.now())
+
+
+def active_locks(state: Health) -> int | None:
+    """How many locks there are, none without Redis; ``None`` when nobody can tell."""
+    if not state.connected:
+        return 0
+    try:
+        return inventory.count()
+    except TROUBLE:
+        return None
+
+
+def requests_per_second(state: Health) -> tuple[float, float] | None:
+    """Requests sent to the CRM in the last second, and the limit; ``None`` if nobody can tell."""
+    if state.enabled and not state.connected:
+        return None
+    try:
+        return rate_limit.usage()
+    except LockUnavailable:
+        return None
+
+
+def events_today() -> dict[str, int]:
+    """How often each unusual thing happened since midnight UTC."""
+    return counters.totals()

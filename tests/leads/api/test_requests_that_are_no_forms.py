@@ -1,0 +1,198 @@
+"""Size, type, syntax, method, address and pace: refused as JSON, in one form."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from pytest_django import Settings
+from rest_framework.test import APIClient, APIRequestFactory
+
+from leads.api.parsers import BodyTooBig, BoundedJSONParser
+from leads.models import Submission
+from tests.leads.forms import PROFTEST_URL, SUBMIT_URL
+
+pytestmark = pytest.mark.django_db
+
+
+def answer_of(response: Any, status: int) -> dict[str, Any]:
+    """The JSON of a refusal; it has the API's form and nothing was kept."""
+    assert response.status_code == status, response.content
+    answer: dict[str, Any] = response.json()
+    assert answer["success"] is False
+    assert isinstance(answer["error"], str)
+    assert answer["error"]
+    assert Submission.objects.count() == 0
+    return answer
+
+
+def sized(body: dict[str, Any], size: int) -> bytes:
+    """``body`` as JSON of exactly ``size`` bytes."""
+    text = json.dumps(body)
+    return (text + " " * (size - len(text))).encode()
+
+
+def post(api: APIClient, body: bytes, content_type: str = "application/json") -> Any:
+    return api.post(PROFTEST_URL, body, content_type=content_type)
+
+
+def test_64_kib_are_taken_and_a_byte_more_is_413(api: APIClient, proftest: dict[str, Any]) -> None:
+    answer_of(post(api, sized(proftest, 64 * 1024 + 1)), 413)
+    assert post(api, sized(proftest, 64 * 1024)).status_code == 202
+
+
+def test_a_body_that_is_announced_too_big_is_not_read() -> None:
+    request = APIRequestFactory().generic("POST", "/", CONTENT_LENGTH=str(64 * 1024 + 1))
+    stream = BytesIO(b"{}")
+    with pytest.raises(BodyTooBig):
+        BoundedJSONParser().parse(stream, parser_context={"request": request})
+    assert stream.tell() == 0
+
+
+def test_a_length_that_was_not_announced_is_measured(
+    api: APIClient, proftest: dict[str, Any]
+) -> None:
+    """A body that is longer than its Content-Length says cannot slip through."""
+    with pytest.raises(BodyTooBig):
+        BoundedJSONParser().parse(BytesIO(sized(proftest, 64 * 1024 + 1)))
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x"]
+)
+def test_anything_but_json_is_415(
+    api: APIClient, proftest: dict[str, Any], content_type: str
+) -> None:
+    answer_of(post(api, json.dumps(proftest).encode(), content_type), 415)
+
+
+def test_a_body_in_chunks_is_411_and_not_taken_for_an_empty_one(
+    api: APIClient, proftest: dict[str, Any]
+) -> None:
+    response = api.post(PROFTEST_URL, proftest, format="json", HTTP_TRANSFER_ENCODING="chunked")
+    answer_of(response, 411)
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "k"}], ids=["no key", "a key"])
+def test_a_body_that_is_nested_too_deeply_is_400(
+    api: APIClient, proftest: dict[str, Any], key: dict[str, str]
+) -> None:
+    deep = json.dumps(proftest)[:-1] + ', "ignored": ' + "[" * 600 + "]" * 600 + "}"
+    answer_of(api.post(PROFTEST_URL, deep, content_type="application/json", headers=key), 400)
+    allowed = json.dumps(proftest)[:-1] + ', "ignored": ' + "[" * 30 + "]" * 30 + "}"
+    response = api.post(PROFTEST_URL, allowed, content_type="application/json", headers=key)
+    assert response.status_code == 202
+
+
+def test_a_charset_in_the_content_type_is_fine(api: APIClient, proftest: dict[str, Any]) -> None:
+    body = json.dumps(proftest).encode()
+    assert post(api, body, "application/json; charset=UTF-8").status_code == 202
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"{'name': 1}",
+        b'{"name": NaN}',
+        b'{"name": Infinity}',
+        b"\xff\xfe{}",
+        b"[" * 60_000,
+        b'{"a":' * 12_000,
+        b'{"a": ' + b"9" * 5000 + b"}",
+    ],
+)
+def test_malformed_json_is_400(api: APIClient, body: bytes) -> None:
+    assert answer_of(post(api, body), 400)["error"] == "Запрос не является корректным JSON."
+
+
+def test_a_number_beyond_all_bounds_is_400(api: APIClient, proftest: dict[str, Any]) -> None:
+    body = json.dumps(proftest | {"metadata": {"a": 0}}).replace('"a": 0', '"a": 1e999').encode()
+    assert list(answer_of(post(api, body), 400)["fields"]) == ["metadata"]
+
+
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete", "options"])
+def test_another_method_is_405(api: APIClient, method: str) -> None:
+    answer_of(getattr(api, method)(SUBMIT_URL), 405)
+
+
+@pytest.mark.parametrize("method", ["get", "post", "delete", "options"])
+@pytest.mark.parametrize(
+    "path", ["", "proftest/", "nothing", "submissions/5", "submissions/", "submit/x"]
+)
+def test_another_address_is_404(api: APIClient, method: str, path: str) -> None:
+    answer_of(getattr(api, method)(f"/api/landing/{path}"), 404)
+
+
+def test_the_pace_is_limited_over_both_forms_and_per_address(
+    api: APIClient,
+    proftest: dict[str, Any],
+    express: dict[str, Any],
+    settings: Settings,
+) -> None:
+    settings.LANDING_THROTTLE = "3/min"
+    for url, body in ((PROFTEST_URL, proftest), (SUBMIT_URL, express), (SUBMIT_URL, {})):
+        assert api.post(url, body, format="json").status_code in (202, 400)
+    kept = Submission.objects.count()
+
+    slow_down = api.post(PROFTEST_URL, proftest, format="json")
+
+    assert slow_down.status_code == 429
+    assert slow_down.json()["success"] is False
+    assert slow_down.json()["error"].startswith("Слишком много запросов. Повторите через ")
+    assert 50 <= int(slow_down["Retry-After"]) <= 60
+    assert Submission.objects.count() == kept == 2
+    elsewhere = api.post(PROFTEST_URL, proftest, format="json", REMOTE_ADDR="192.0.2.7")
+    assert elsewhere.status_code == 202
+
+
+def test_a_forged_forwarded_for_does_not_help(
+    api: APIClient, proftest: dict[str, Any], settings: Settings
+) -> None:
+    settings.LANDING_THROTTLE = "1/min"
+    statuses = [
+        api.post(
+            PROFTEST_URL, proftest, format="json", HTTP_X_FORWARDED_FOR=f"198.51.100.{number}"
+        ).status_code
+        for number in range(3)
+    ]
+    assert statuses == [202, 429, 429]
+
+
+def test_behind_a_trusted_proxy_the_address_is_what_it_saw(
+    api: APIClient, proftest: dict[str, Any], settings: Settings
+) -> None:
+    settings.LANDING_THROTTLE = "1/min"
+    settings.TRUSTED_PROXIES = 1
+    hops = ["6.6.6.6, 198.51.100.1", "7.7.7.7, 198.51.100.1", "6.6.6.6, 198.51.100.2"]
+    statuses = [
+        api.post(PROFTEST_URL, proftest, format="json", HTTP_X_FORWARDED_FOR=hop).status_code
+        for hop in hops
+    ]
+    assert statuses == [202, 429, 202]
+
+
+def test_one_ipv6_network_is_one_address(
+    api: APIClient, proftest: dict[str, Any], settings: Settings
+) -> None:
+    settings.LANDING_THROTTLE = "1/min"
+    statuses = [
+        api.post(PROFTEST_URL, proftest, format="json", REMOTE_ADDR=address).status_code
+        for address in ("2001:db8::1", "2001:db8::ffff", "2001:db8:0:1::1")
+    ]
+    assert statuses == [202, 429, 202]
+
+
+def test_a_database_that_does_not_answer_is_503(
+    api: APIClient, proftest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: Any) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("leads.api.views.accept_submission", broken)
+    response = api.post(PROFTEST_URL, proftest, format="json")
+    answer_of(response, 503)
+    assert response["Retry-After"] == "60"

@@ -1,0 +1,150 @@
+"""The bell is heard when Redis answers, and holds nobody up when it does not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+from unittest.mock import patch
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from leads.delivery import dispatch
+from leads.intake import accept_submission
+from leads.models import Submission
+from tests.leads.forms import PROFTEST_URL
+from tests.servers import RedisServer
+
+#: The half second of the bell, and room for a slow machine. kombu's own defaults take minutes.
+SOON = 4  # seconds: a worker waits 5 for Redis
+
+
+def rung(redis_server: RedisServer) -> list[list[Any]]:
+    """The arguments of every message that lies in Redis."""
+    found = []
+    client = redis_server.client()
+    for key in client.scan_iter():
+        if client.type(key) == b"list":
+            for raw in client.lrange(key, 0, -1):
+                message = json.loads(raw)
+                assert message["headers"]["task"] == "leads.tasks.deliver_submission"
+                args, _kwargs, _embed = json.loads(base64.b64decode(message["body"]))
+                found.append(args)
+    client.close()
+    return found
+
+
+def post_timed(api: APIClient, body: dict[str, Any]) -> float:
+    """Seconds until the form was accepted."""
+    began = time.monotonic()
+    response = api.post(PROFTEST_URL, body, format="json")
+    assert response.status_code == 202, response.content
+    return time.monotonic() - began
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_accepted_form_rings_once_it_is_committed(
+    api: APIClient, proftest: dict[str, Any], redis_server: RedisServer
+) -> None:
+    api.post(PROFTEST_URL, proftest, format="json")
+    assert rung(redis_server) == [[str(Submission.objects.get().pk)]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_when_the_bell_rings_the_form_is_committed(
+    api: APIClient, proftest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_transactions: list[bool] = []
+
+    def ring(_: object) -> None:
+        open_transactions.append(transaction.get_connection().in_atomic_block)
+
+    monkeypatch.setattr("leads.intake.ring", ring)
+    api.post(PROFTEST_URL, proftest, format="json")
+    assert open_transactions == [False]
+
+
+def test_a_message_expires_once_no_clock_can_be_so_far_ahead(
+    redis_server: RedisServer, settings: Settings
+) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    before = datetime.now(UTC)
+    assert dispatch.ring([uuid4()]) == 1
+    after = datetime.now(UTC)
+    client = redis_server.client()
+    (key,) = (key for key in client.scan_iter() if client.type(key) == b"list")
+    (raw,) = client.lrange(key, 0, -1)
+    client.close()
+    headers = json.loads(raw)["headers"]
+    assert headers["eta"] is None
+    rung_at = datetime.fromisoformat(headers["expires"]) - timedelta(
+        seconds=settings.SETTLE_SECONDS + 60
+    )
+    assert before <= rung_at <= after
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_is_not_accepted_within_somebodys_transaction(
+    redis_server: RedisServer,
+) -> None:
+    """It would not be committed when the caller is told that it is."""
+    data = {"name": "Test User", "phone": "+77771112233"}
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        accept_submission(form=Submission.Form.EXPRESS, data=data, idempotency_key=None)
+    assert Submission.objects.count() == 0
+    assert rung(redis_server) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("trouble", ["refuses", "is frozen", "is frozen once connected"])
+def test_a_form_is_accepted_soon_while_redis(
+    api: APIClient, proftest: dict[str, Any], redis_server: RedisServer, trouble: str
+) -> None:
+    if trouble == "refuses":
+        redis_server.kill()
+    else:
+        if trouble == "is frozen once connected":
+            post_timed(api, proftest)
+        redis_server.pause()
+    before = Submission.objects.count()
+
+    first, second = post_timed(api, proftest), post_timed(api, proftest)
+
+    assert max(first, second) < SOON
+    assert Submission.objects.filter(status="accepted").count() == before + 2
+
+
+def test_a_broker_that_failed_is_left_alone_for_ten_seconds(redis_server: RedisServer) -> None:
+    redis_server.kill()
+    assert dispatch.ring([uuid4()]) == 0
+    redis_server.start()
+    assert not dispatch.can_ring()
+    assert dispatch.ring([uuid4()]) == 0
+    later = time.monotonic() + dispatch.LEFT_ALONE_SECONDS
+    with patch("leads.delivery.dispatch.time.monotonic", return_value=later):
+        assert dispatch.can_ring()
+    dispatch.rest.end()
+    assert dispatch.ring([uuid4(), uuid4()]) == 2
+    assert len(rung(redis_server)) == 2
+
+
+def test_without_redis_there_is_no_bell(redis_server: RedisServer, settings: Settings) -> None:
+    settings.REDIS_ENABLED = False
+    assert not dispatch.can_ring()
+    assert dispatch.ring([uuid4()]) == 0
+    assert rung(redis_server) == []
+
+
+def test_whatever_breaks_the_bell_does_not_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> int:
+        raise RuntimeError("anything")
+
+    monkeypatch.setattr(dispatch, "_ring_each", broken)
+    assert dispatch.ring([uuid4()]) == 0
+    assert not dispatch.can_ring()

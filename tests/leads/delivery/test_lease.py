@@ -1,0 +1,247 @@
+"""One submission is one worker's at a time, and what a loser writes changes nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
+
+from amocrm.errors import ClaimLost
+from leads.delivery import lease
+from leads.delivery.progress import SubmissionProgress
+from leads.models import Submission
+from tests.leads.conftest import Create
+
+SECOND = timedelta(seconds=1)
+
+
+def row_of(submission: Submission) -> dict[str, Any]:
+    return dict(Submission.objects.filter(pk=submission.pk).values().get())
+
+
+@pytest.mark.django_db
+def test_a_claim_lasts_two_lock_ttls(create: Create, settings: Settings) -> None:
+    settings.LOCK_TTL = 30
+    row = create()
+    before = timezone.now()
+    claim = lease.take(row.pk)
+    assert claim is not None
+    row.refresh_from_db()
+    assert row.claim_token == claim.token
+    assert row.claimed_until is not None
+    assert before + 60 * SECOND <= row.claimed_until <= timezone.now() + 60 * SECOND
+
+
+@pytest.mark.django_db
+def test_what_is_claimed_is_nobody_elses(create: Create) -> None:
+    row = create()
+    assert lease.take(row.pk) is not None
+    before = row_of(row)
+    assert lease.take(row.pk) is None
+    assert row_of(row) == before
+
+
+@pytest.mark.django_db
+def test_a_worker_whose_clock_is_behind_takes_what_a_sweep_has_rung_for(create: Create) -> None:
+    rung = create(next_attempt_at=timezone.now(), rung_at=timezone.now())
+    not_rung = create(next_attempt_at=timezone.now())
+    with time_machine.travel(timezone.now() - 120 * SECOND):
+        assert lease.take(rung.pk) is not None
+        assert lease.take(not_rung.pk) is None
+
+
+@pytest.mark.django_db
+def test_an_expired_claim_is_anyones(create: Create) -> None:
+    row = create()
+    first = lease.take(row.pk)
+    Submission.objects.update(claimed_until=timezone.now() - SECOND)
+    second = lease.take(row.pk)
+    assert first is not None
+    assert second is not None
+    assert row_of(row)["claim_token"] == second.token != first.token
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"next_attempt_at": datetime(2100, 1, 1, tzinfo=UTC)},
+        {"status": Submission.Status.DELIVERED},
+        {"status": Submission.Status.FAILED},
+    ],
+    ids=lambda values: next(iter(values)) + "=" + str(next(iter(values.values()))),
+)
+def test_what_is_not_due_cannot_be_claimed(create: Create, values: dict[str, Any]) -> None:
+    row = create(**values)
+    before = row_of(row)
+    assert lease.take(row.pk) is None
+    assert row_of(row) == before
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda progress, claim: progress.heartbeat(),
+        lambda progress, claim: progress.lead_known(5, "created"),
+        lambda progress, claim: progress.note_sending(timezone.now()),
+        lambda progress, claim: progress.note_sending(None),
+        lambda progress, claim: claim.give_up(status=Submission.Status.DELIVERED),
+    ],
+)
+@pytest.mark.parametrize("lost_to", ["another worker", "an operator"])
+def test_after_the_claim_is_lost_nothing_can_be_written(
+    create: Create, write: Any, lost_to: str
+) -> None:
+    row = create()
+    claim = lease.take(row.pk)
+    assert claim is not None
+    progress = SubmissionProgress(row, claim)
+    if lost_to == "another worker":
+        Submission.objects.update(claimed_until=timezone.now() - SECOND)
+        assert lease.take(row.pk) is not None
+    else:
+        Submission.objects.update(status=Submission.Status.FAILED)
+    before = row_of(row)
+
+    with pytest.raises(ClaimLost):
+        write(progress, claim)
+
+    assert row_of(row) == before
+    assert (progress.lead_id, progress.action, progress.note_sent_at) == (None, None, None)
+
+
+@pytest.mark.django_db
+def test_a_claim_that_expired_unnoticed_still_holds(create: Create) -> None:
+    row = create()
+    claim = lease.take(row.pk)
+    assert claim is not None
+    Submission.objects.update(claimed_until=timezone.now() - SECOND)
+    SubmissionProgress(row, claim).heartbeat()
+    assert row_of(row)["claimed_until"] > timezone.now()
+
+
+@pytest.mark.django_db
+def test_progress_is_kept_for_the_next_try(create: Create) -> None:
+    row = create(waiting_for="amocrm:lead:x", waiting_since=timezone.now())
+    claim = lease.take(row.pk)
+    assert claim is not None
+    progress = SubmissionProgress(row, claim)
+    sent_at = timezone.now()
+
+    progress.heartbeat()
+    progress.lead_known(5, "created")
+    progress.note_sending(sent_at)
+
+    row.refresh_from_db()
+    assert (row.waiting_for, row.waiting_since) == ("", None)
+    next_try = SubmissionProgress(row, claim)
+    assert (next_try.lead_id, next_try.action, next_try.note_sent_at) == (5, "created", sent_at)
+    progress.note_sending(None)
+    row.refresh_from_db()
+    assert (row.note_sent_at, progress.note_sent_at) == (None, None)
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_of_twenty_threads_one_wins_each_submission(create: Create) -> None:
+    rows = [create().pk for _ in range(5)]
+    start = threading.Barrier(20)
+
+    def worker(_: int) -> list[str]:
+        start.wait()
+        try:
+            return [str(pk) for pk in rows if lease.take(pk)]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(20) as pool:
+        won = [pk for wins in pool.map(worker, range(20)) for pk in wins]
+
+    assert sorted(won) == sorted(map(str, rows))
+
+
+_CLAIM_AT_ONCE = """
+import sys, django
+django.setup()
+from django.db import connection
+from uuid import UUID
+from leads import claims
+connection.ensure_connection()
+print("ready", flush=True)
+sys.stdin.readline()
+for pk in sys.argv[1:]:
+    if claims.take(UUID(pk)):
+        print(pk)
+"""
+
+
+@pytest.mark.both_databases
+def test_of_two_processes_one_wins_each_submission(
+    process_environment: dict[str, str], create: Create
+) -> None:
+    rows = [str(create().pk) for _ in range(20)]
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _CLAIM_AT_ONCE, *rows],
+            env=process_environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+    won = [worker.communicate(timeout=30)[0].split() for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0]
+    assert sorted(won[0] + won[1]) == sorted(rows)
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_that_waited_for_another_transaction_sees_what_it_did(create: Create) -> None:
+    """READ COMMITTED: the second UPDATE must judge the row anew, once the first has committed."""
+    from django.db import transaction
+
+    row = create()
+    results: list[Any] = []
+
+    def late() -> None:
+        try:
+            results.append(lease.take(row.pk))
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        assert lease.take(row.pk) is not None
+        thread = threading.Thread(target=late)
+        thread.start()
+        thread.join(0.3)
+        assert results == []
+    thread.join(30)
+    assert results == [None]
+
+
+@pytest.mark.django_db
+def test_a_token_begins_with_its_worker(create: Create) -> None:
+    claim = lease.take(create().pk)
+    assert claim is not None
+    assert claim.token.startswith(lease.worker_of(socket.gethostname(), os.getpid()))
+    assert lease.worker_of("h" * 300, 17) == f"{'h' * 80}/17/"

@@ -1,0 +1,128 @@
+"""What amoCRM is asked for, and what a salesperson reads."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_django import Settings
+
+from leads.delivery.mapping import lead_request
+from leads.models import Submission
+
+
+def submission(**values: object) -> Submission:
+    return Submission(
+        **{
+            "form": Submission.Form.EXPRESS,
+            "name": "Аида",
+            "email": "Test@onai.academy",
+            "phone": "8 (777) 111-22-33",
+        }
+        | values
+    )
+
+
+def test_the_person_goes_as_typed_with_the_whole_reference() -> None:
+    row = submission(campaign_slug="autumn", utm={"utm_source": "google"})
+    request = lead_request(row)
+    assert request.reference == str(row.pk)
+    assert (request.name, request.email, request.phone) == (
+        "Аида",
+        "Test@onai.academy",
+        "8 (777) 111-22-33",
+    )
+    assert request.lead_name == "Экспресс-курс: Аида"
+    assert request.tags == ("Экспресс-курс", "autumn")
+    assert request.utm == {"utm_source": "google"}
+    assert request.submitted_at == row.created_at
+
+
+@pytest.mark.parametrize(
+    ("form", "payment", "setting"),
+    [
+        ("proftest", "", "AMOCRM_STATUS_PROFTEST"),
+        ("express", "", "AMOCRM_STATUS_EXPRESSCOURSE"),
+        ("express", "kaspi", "AMOCRM_STATUS_KASPI"),
+        ("express", "card", "AMOCRM_STATUS_CARD"),
+        ("express", "manager", "AMOCRM_STATUS_MANAGER"),
+    ],
+)
+def test_each_form_and_payment_has_its_stage(
+    settings: Settings, form: str, payment: str, setting: str
+) -> None:
+    row = submission(form=form, payment_method=payment)
+    assert lead_request(row).stage == getattr(settings, setting)
+
+
+@pytest.mark.parametrize(
+    ("payment", "setting"),
+    [("card", "AMOCRM_STATUS_CARD"), ("", "AMOCRM_STATUS_EXPRESSCOURSE")],
+)
+def test_an_empty_stage_is_the_pipelines_first_one(
+    settings: Settings, payment: str, setting: str
+) -> None:
+    setattr(settings, setting, None)
+    assert lead_request(submission(payment_method=payment)).stage is None
+
+
+def test_the_note_of_an_express_form_reads_well() -> None:
+    request = lead_request(
+        submission(
+            payment_method="kaspi",
+            source="landing",
+            campaign_slug="autumn",
+            utm={"utm_source": "google", "gclid": "abc"},
+        )
+    )
+    assert request.note_title == "Заявка с сайта: экспресс-курс"
+    assert request.note_lines == (
+        "Имя: Аида",
+        "Телефон: 8 (777) 111-22-33",
+        "E-mail: Test@onai.academy",
+        "Способ оплаты: Kaspi",
+        "Источник: landing",
+        "Кампания: autumn",
+        "",
+        "Метки рекламы:",
+        "utm_source: google",
+        "gclid: abc",
+    )
+
+
+def test_the_note_of_a_proftest_has_its_answers_numbered() -> None:
+    request = lead_request(
+        submission(
+            form=Submission.Form.PROFTEST,
+            email="",
+            answers={
+                "proftestAnswers": [
+                    {"questionNumber": 1, "question": "Что ближе?", "answer": ["Числа", 2]},
+                    {"question": "Опыт есть?", "answer": False},
+                    {"questionNumber": 7, "answer": None},
+                ],
+                "answers": {"Город": "Алматы", "Возраст": 30.0, "Дети": {"сын": 5}},
+            },
+        )
+    )
+    assert request.tags == ("Профтест",)
+    assert request.note_lines == (
+        "Имя: Аида",
+        "Телефон: 8 (777) 111-22-33",
+        "",
+        "Ответы профтеста:",
+        "1. Что ближе?",
+        "   — Числа, 2",
+        "2. Опыт есть?",
+        "   — нет",
+        "7. Вопрос без текста",
+        "   — без ответа",
+        "",
+        "Ответы:",
+        "1. Город: Алматы",
+        "2. Возраст: 30",
+        "3. Дети: сын: 5",
+    )
+
+
+def test_a_list_of_answers_is_numbered() -> None:
+    lines = lead_request(submission(answers={"answers": ["a", ["b", "c"], []]})).note_lines
+    assert lines[-3:] == ("1. a", "2. b, c", "3. без ответа")

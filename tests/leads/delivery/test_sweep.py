@@ -1,0 +1,168 @@
+"""What is due is rung for, once in a while, and not for nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
+
+from amocrm.api import pause
+from amocrm.conf import current
+from leads.delivery import dispatch, sweep
+from leads.models import DeliveryAttempt, Submission
+from tests.leads.conftest import Create
+from tests.servers import RedisServer
+
+Outcome = DeliveryAttempt.Outcome
+SECOND = timedelta(seconds=1)
+NEVER = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
+    """Everything that was rung for."""
+    ids: list[UUID] = []
+
+    def ring(submission_ids: list[UUID]) -> int:
+        ids.extend(submission_ids)
+        return len(submission_ids)
+
+    monkeypatch.setattr(dispatch, "ring", ring)
+    return ids
+
+
+@pytest.mark.django_db
+def test_due_submissions_are_rung_for_oldest_first(create: Create, heard: list[UUID]) -> None:
+    now = timezone.now()
+    young, old = create(next_attempt_at=now - SECOND), create(next_attempt_at=now - 9 * SECOND)
+    create(next_attempt_at=NEVER)
+    create(status="delivered")
+    create(status="failed")
+    create(claimed_until=NEVER)
+    expired = create(next_attempt_at=now - 5 * SECOND, claimed_until=now - SECOND)
+    assert sweep.ring_due() == 3
+    assert heard == [old.pk, expired.pk, young.pk]
+
+
+@pytest.mark.django_db
+def test_what_was_rung_lately_is_not_rung_again(create: Create, heard: list[UUID]) -> None:
+    row = create()
+    assert [sweep.ring_due(), sweep.ring_due()] == [1, 0]
+    Submission.objects.update(rung_at=timezone.now() - 29 * SECOND)
+    assert sweep.ring_due() == 0
+    Submission.objects.update(rung_at=timezone.now() - 31 * SECOND)
+    assert sweep.ring_due() == 1
+    assert heard == [row.pk, row.pk]
+
+
+@pytest.mark.django_db
+def test_a_sweep_takes_no_more_than_its_limit(create: Create, heard: list[UUID]) -> None:
+    rows = {create().pk for _ in range(5)}
+    assert [sweep.ring_due(limit=2) for _ in range(4)] == [2, 2, 1, 0]
+    assert set(heard) == rows
+
+
+@pytest.mark.django_db
+def test_while_the_account_is_paused_nothing_is_rung_and_then_all_at_once(
+    create: Create, heard: list[UUID]
+) -> None:
+    create()
+    pause.begin(current().account, "token", "The token was revoked")
+    assert sweep.ring_due() == 0
+    assert Submission.objects.get().rung_at is None
+    pause.resume("a test")
+    assert sweep.ring_due() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("work", [sweep.ring_due, sweep.deliver_due_here])
+def test_every_sweep_lets_the_pause_be_probed(
+    work: Any, heard: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probes: list[int] = []
+    monkeypatch.setattr("amocrm.account.probe.probe_if_due", lambda: probes.append(1))
+    work()
+    assert probes == [1]
+
+
+@pytest.mark.django_db
+def test_a_bell_that_is_out_of_order_leaves_everything_due(
+    create: Create, redis_server: RedisServer, settings: Settings
+) -> None:
+    create()
+    redis_server.kill()
+    assert sweep.ring_due() == 0
+    assert Submission.objects.get().rung_at is None
+    redis_server.start()
+    assert sweep.ring_due() == 0, "left alone"
+    dispatch.rest.end()
+    assert sweep.ring_due() == 1
+    Submission.objects.update(rung_at=None)
+    settings.REDIS_ENABLED = False
+    assert sweep.ring_due() == 0
+    assert Submission.objects.get().rung_at is None
+
+
+@pytest.mark.needs_redis
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_sweeps_at_the_same_time_ring_each_submission_once(
+    create: Create, heard: list[UUID]
+) -> None:
+    rows = {create().pk for _ in range(30)}
+    start = threading.Barrier(8)
+
+    def one(_: int) -> int:
+        start.wait()
+        try:
+            return sweep.ring_due()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(one, range(8))) == 30
+    assert Counter(heard) == Counter(dict.fromkeys(rows, 1))
+
+
+@pytest.mark.django_db
+def test_without_celery_due_submissions_are_delivered_here(create: Create) -> None:
+    now = timezone.now()
+    late, early = create(next_attempt_at=now - SECOND), create(next_attempt_at=now - 9 * SECOND)
+    create(next_attempt_at=NEVER)
+    delivered: list[UUID] = []
+
+    def deliver(pk: UUID) -> DeliveryAttempt.Outcome | None:
+        delivered.append(pk)
+        return Outcome.DELIVERED if pk == late.pk else None
+
+    assert sweep.deliver_due_here(deliver=deliver) == Counter(delivered=1)
+    assert delivered == [early.pk, late.pk]
+
+
+@pytest.mark.django_db
+def test_delivering_here_stops_between_two_submissions(create: Create) -> None:
+    create(), create(), create()
+    delivered: list[UUID] = []
+
+    def deliver(pk: UUID) -> DeliveryAttempt.Outcome:
+        delivered.append(pk)
+        return Outcome.DELIVERED
+
+    sweep.deliver_due_here(deliver=deliver, is_stopped=lambda: len(delivered) == 2)
+    assert len(delivered) == 2
+
+
+@pytest.mark.django_db
+def test_delivering_here_ends_with_a_pause(create: Create) -> None:
+    create(), create()
+    assert sweep.deliver_due_here(deliver=lambda _: Outcome.PAUSED) == Counter(paused=1)
+    pause.begin(current().account, "token", "The token was revoked")
+    assert sweep.deliver_due_here(deliver=lambda _: Outcome.DELIVERED) == Counter()

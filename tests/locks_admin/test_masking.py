@@ -1,0 +1,39 @@
+"""Who a lock is about, and how much of that is shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from locks_admin.masking import handle, label, shown_name
+
+P = "amocrm:lead:"
+
+
+@pytest.mark.parametrize(
+    ("name", "whole", "masked", "key"),
+    [
+        (
+            f"{P}test@onai.academy:77771112233",
+            "test@onai.academy · +77771112233",
+            "te***@onai.academy · +7777***2233",
+            f"{P}te***@onai.academy:7777***2233",
+        ),
+        (f"{P}email:ab@b.kz", "ab@b.kz", "a***@b.kz", f"{P}email:a***@b.kz"),
+        (f"{P}phone:77771112233", "+77771112233", "+7777***2233", f"{P}phone:7777***2233"),
+        (f"{P}phone:1234567", "+1234567", "+***4567", f"{P}phone:***4567"),
+        (f"{P}somebody", "somebody", "so***", f"{P}so***"),
+        (f"{P}phone:not digits", "phone:not digits", "ph***", f"{P}ph***"),
+    ],
+)
+def test_a_person_is_shown_whole_or_masked(name: str, whole: str, masked: str, key: str) -> None:
+    assert label(name, full=True) == whole
+    assert label(name, full=False) == masked
+    assert shown_name(name, full=True) == name
+    assert shown_name(name, full=False) == key
+
+
+def test_a_handle_tells_two_locks_apart_and_nobody_who_it_is() -> None:
+    name = f"{P}test@onai.academy:77771112233"
+    assert handle(name) == handle(name)
+    assert handle(name) != handle(f"{name}4")
+    assert "test" not in handle(name)
