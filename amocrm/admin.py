@@ -91,7 +91,7 @@ class PersonAdmin(_ReadOnly, _ModelAdmin):
         "creating_since",
         "creating_ref",
         "version",
-        "united_into",
+        "merged_into",
     )
     readonly_fields = ("crm_lead",)
 
@@ -127,9 +127,9 @@ class DuplicateLeadAdmin(_ReadOnly, _ModelAdmin):
 
 @admin.register(AccountState)
 class AccountStateAdmin(_ReadOnly, _ModelAdmin):
-    """Whether amoCRM may be spoken to now, and why not."""
+    """Whether amoCRM may be asked now, and why not."""
 
-    list_display = ("account", "paused_since", "pause_reason", "next_probe_at", "held_until")
+    list_display = ("account", "paused_since", "pause_reason", "next_probe_at", "backoff_until")
     actions = ("resume_now",)
 
     def has_resume_permission(self, request: HttpRequest) -> bool:
@@ -145,9 +145,9 @@ class AccountStateAdmin(_ReadOnly, _ModelAdmin):
             self.message_user(request, str(text), messages.WARNING)
         elif pause.resume(request.user.get_username()):
             self.log_change(request, state, str(_("Resume now")))
-            self.message_user(request, str(_("amoCRM is spoken to again.")), messages.SUCCESS)
+            self.message_user(request, str(_("Deliveries resumed.")), messages.SUCCESS)
         else:
-            self.message_user(request, str(_("amoCRM was not paused.")), messages.INFO)
+            self.message_user(request, str(_("Deliveries were not paused.")), messages.INFO)
 
 
 @admin.register(EventCount)

@@ -43,9 +43,9 @@ class LeadResult:
 
 
 class Progress(Protocol):
-    """What the caller remembers of one delivery between tries, and its claim on it.
+    """What the caller remembers of one delivery between tries, and its lease on it.
 
-    Every method commits before it returns and raises :class:`amocrm.errors.ClaimLost`
+    Every method commits before it returns and raises :class:`amocrm.errors.LeaseLost`
     when the delivery is no longer the caller's.
     """
 
@@ -54,7 +54,7 @@ class Progress(Protocol):
     note_sent_at: datetime | None
 
     def heartbeat(self) -> None:
-        """Extend the caller's claim; called at every checkpoint."""
+        """Extend the caller's lease; called at every checkpoint."""
 
     def lead_known(self, lead_id: int, action: Action) -> None:
         """Remember the lead before its note is written."""

@@ -13,10 +13,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 from amocrm.models import EventCount
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 
 class Event(StrEnum):
@@ -25,10 +25,11 @@ class Event(StrEnum):
     LOCK_BUSY = "lock_busy"
     LOCK_LOST = "lock_lost"
     LOCK_CLEARED = "lock_cleared"
-    CLAIM_LOST = "claim_lost"
+    PERSON_CHANGED = "claim_lost"
+    LEASE_LOST = "lease_lost"
     ADOPTED = "adopted"
     RELEASED = "released"
-    UNITED = "united"
+    MERGED = "united"
     TWO_CONTACTS = "two_contacts"
     DUPLICATE_FOUND = "duplicate_found"
     DUPLICATE_CLOSED = "duplicate_closed"
@@ -43,7 +44,7 @@ def count(event: Event, times: int = 1) -> None:
         with transaction.atomic():
             _add(event, times)
     except DatabaseError:
-        log.exception("Could not count %s", event)
+        logger.exception("Could not count %s", event)
 
 
 def _add(event: Event, times: int) -> None:

@@ -7,7 +7,8 @@
     │   ├── LockBusy          somebody else holds the person's lock
     │   ├── LockLost          the lock was lost, cleared or expired under us
     │   ├── LockUnavailable   Redis does not answer (fail closed)
-    │   ├── ClaimLost         the person, or the delivery, changed while we looked
+    │   ├── PersonChanged     the person changed in the ledger while we looked
+    │   ├── LeaseLost         the delivery passed to another worker
     │   ├── StillSettling     an earlier call may still be carried out
     │   └── AccountPaused     everybody waits: until when and why is in the account state
     ├── RetryLater            a failed attempt: the schedule decides when to try again
@@ -42,19 +43,20 @@ class AmoError(Exception):
         super().__init__(message)
         self.status: int | None = None
         self.request_id = ""
-        self.words = ""
+        self.crm_message = ""
 
-    def told_as(self, kind: type[E]) -> E:
+    def recast(self, kind: type[E]) -> E:
         """The same trouble as another class, for who knows better what it means."""
-        told = kind(str(self))
-        told.status, told.request_id, told.words = self.status, self.request_id, self.words
-        return told
+        error = kind(str(self))
+        error.status, error.request_id = self.status, self.request_id
+        error.crm_message = self.crm_message
+        return error
 
-    def seen_in(self, *, status: int, request_id: str, words: str = "") -> Self:
+    def with_response(self, *, status: int, request_id: str, crm_message: str = "") -> Self:
         """Remember the HTTP status, amoCRM's id of the call, and what it said."""
         self.status = status
         self.request_id = request_id
-        self.words = words
+        self.crm_message = crm_message
         return self
 
 
@@ -80,8 +82,12 @@ class LockUnavailable(ComeBack):
     """Redis does not answer, so nobody can be sure to be alone."""
 
 
-class ClaimLost(ComeBack):
-    """The person changed in the ledger since it was read, or the delivery is another's."""
+class PersonChanged(ComeBack):
+    """The person changed in the ledger since it was read."""
+
+
+class LeaseLost(ComeBack):
+    """The caller's lease on the submission ran out or passed to another worker."""
 
 
 class StillSettling(ComeBack):
@@ -89,7 +95,7 @@ class StillSettling(ComeBack):
 
 
 class AccountPaused(ComeBack):
-    """The whole account is paused or held; ``until`` is when it may be spoken to again."""
+    """The whole account is paused or backing off; ``until`` is when requests may go on."""
 
     def __init__(self, message: str, *, until: datetime | None = None) -> None:
         super().__init__(message)

@@ -24,13 +24,13 @@ class Person(models.Model):
     version = models.PositiveBigIntegerField(_("version"), default=0)
     creating_since = models.DateTimeField(_("creating since"), null=True, blank=True)
     creating_ref = models.CharField(_("created for"), max_length=255, blank=True)
-    united_into = models.ForeignKey(
+    merged_into = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
         null=True,
         blank=True,
         related_name="absorbed",
-        verbose_name=_("united into"),
+        verbose_name=_("merged into"),
     )
 
     class Meta:
@@ -72,23 +72,23 @@ class DuplicateLead(models.Model):
     """Another lead of a person beside the recorded one: shown to operators, never hidden."""
 
     class Origin(models.TextChoices):
-        UNITED = "united", _("two people turned out to be one")
+        MERGED = "merged", _("two people turned out to be one")
         FOUND = "found", _("was there already")
-        RACED = "raced", _("made at the same moment by us")
+        SUPERSEDED = "superseded", _("made at the same moment by us")
 
     class State(models.TextChoices):
         UNCHECKED = "unchecked", _("not looked at yet")
         ACTIVE = "active", _("active")
-        CLOSING = "closing", _("being closed by us")
+        SUPERSEDED = "superseded", _("to be closed by us")
         CLOSED = "closed", _("closed")
 
     person = models.ForeignKey(
         Person, on_delete=models.CASCADE, related_name="duplicates", verbose_name=_("person")
     )
     lead_id = models.BigIntegerField(_("lead"))
-    origin = models.CharField(_("origin"), max_length=6, choices=Origin.choices)
+    origin = models.CharField(_("origin"), max_length=10, choices=Origin.choices)
     state = models.CharField(
-        _("state"), max_length=9, choices=State.choices, default=State.UNCHECKED
+        _("state"), max_length=10, choices=State.choices, default=State.UNCHECKED
     )
     found_at = models.DateTimeField(_("found at"), auto_now_add=True)
 
@@ -104,10 +104,10 @@ class DuplicateLead(models.Model):
 
 
 class AccountState(models.Model):
-    """Whether the account may be spoken to now. One row an account."""
+    """Whether the account may be asked now. One row an account."""
 
     account = models.CharField(_("account"), max_length=255, unique=True)
-    held_until = models.DateTimeField(_("held until"), null=True, blank=True)
+    backoff_until = models.DateTimeField(_("backing off until"), null=True, blank=True)
     rate_limited_at = models.JSONField(_("rate limited at"), default=list, blank=True)
     paused_since = models.DateTimeField(_("paused since"), null=True, blank=True)
     pause_kind = models.CharField(_("kind of pause"), max_length=32, blank=True)

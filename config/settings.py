@@ -277,7 +277,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 # For `app.connection_for_write(transport_options=…)`: whoever accepts a form must not wait for
 # the broker. `max_retries` is kombu's own loop around connecting, endless if not set.
-BELL_TRANSPORT_OPTIONS = {
+DISPATCH_TRANSPORT_OPTIONS = {
     **_broker_names,
     "socket_connect_timeout": 0.5,
     "socket_timeout": 0.5,
@@ -287,7 +287,7 @@ BELL_TRANSPORT_OPTIONS = {
 # A message that is older is worthless, for the sweep rings again. Sooner none may expire: by a
 # worker's clock that is ahead it would be too old when it comes, and clocks may differ by nearly
 # SETTLE_SECONDS.
-BELL_EXPIRES = SETTLE_SECONDS + 60
+DISPATCH_EXPIRES = SETTLE_SECONDS + 60
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_DEFAULT_QUEUE = "leads"
@@ -305,9 +305,9 @@ CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "deliver-due": {
-        "task": "leads.tasks.deliver_due",
+        "task": "leads.tasks.sweep",
         "schedule": 2.0,
-        "options": {"expires": BELL_EXPIRES},
+        "options": {"expires": DISPATCH_EXPIRES},
     },
     "find-duplicate-leads": {
         "task": "leads.tasks.find_duplicate_leads",

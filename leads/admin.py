@@ -38,8 +38,8 @@ _DELIVERY = (
     "reason",
     "waiting_for",
     "waiting_since",
-    "claim_token",
-    "claimed_until",
+    "lease_token",
+    "leased_until",
     "crm_lead",
     "action",
     "delivered_at",
@@ -130,7 +130,7 @@ class SubmissionAdmin(_SubmissionAdmin):
                 if _revive(submission):
                     self.log_change(request, submission, _("Deliver again"))
                     again.append(submission.pk)
-            transaction.on_commit(partial(dispatch.ring, again), robust=True)
+            transaction.on_commit(partial(dispatch.dispatch, again), robust=True)
         if again:
             text = ngettext(
                 "%(count)d submission will be delivered again.",
@@ -149,6 +149,6 @@ def _revive(submission: Submission) -> bool:
             status=Submission.Status.ACCEPTED,
             attempts=0,
             next_attempt_at=timezone.now(),
-            rung_at=None,
+            dispatched_at=None,
         )
     )

@@ -17,9 +17,9 @@ class LeadsSettings:
     throttle: str
     trusted_proxies: int
     redis_enabled: bool
-    bell_options: dict[str, Any]
-    bell_expires: int
-    claim_for: timedelta
+    dispatch_options: dict[str, Any]
+    dispatch_expires: int
+    lease_time: timedelta
     crm_url: str
     stages: dict[str, int | None]
 
@@ -31,9 +31,9 @@ def current() -> LeadsSettings:
         throttle=settings.LANDING_THROTTLE,
         trusted_proxies=settings.TRUSTED_PROXIES,
         redis_enabled=settings.REDIS_ENABLED,
-        bell_options=settings.BELL_TRANSPORT_OPTIONS,
-        bell_expires=settings.BELL_EXPIRES,
-        claim_for=timedelta(seconds=2 * settings.LOCK_TTL),
+        dispatch_options=settings.DISPATCH_TRANSPORT_OPTIONS,
+        dispatch_expires=settings.DISPATCH_EXPIRES,
+        lease_time=timedelta(seconds=2 * settings.LOCK_TTL),
         crm_url=settings.AMOCRM_BASE_URL.rstrip("/"),
         stages={
             "proftest": settings.AMOCRM_STATUS_PROFTEST,

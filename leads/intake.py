@@ -13,11 +13,11 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from amocrm import log_context
-from leads.delivery.dispatch import ring
-from leads.log_context import about
+from leads.delivery.dispatch import dispatch
+from leads.log_context import submission_log_context
 from leads.models import Submission
 
-logger = log_context.logger(__name__)
+logger = log_context.get_logger(__name__)
 
 
 class KeyReused(Exception):
@@ -55,7 +55,7 @@ def accept_submission(
         with transaction.atomic(durable=True):
             submission.save(force_insert=True)
             transaction.on_commit(partial(_log_accepted, submission), robust=True)
-            transaction.on_commit(partial(ring, [submission.pk]), robust=True)
+            transaction.on_commit(partial(dispatch, [submission.pk]), robust=True)
     except IntegrityError:  # its twin was quicker
         known = _find(form, idempotency_key)
         if known is None:
@@ -91,5 +91,5 @@ def _replay(known: Submission, digest: str) -> Accepted:
 
 
 def _log_accepted(submission: Submission) -> None:
-    with about(submission):
+    with submission_log_context(submission):
         logger.info("📥 Accepted %s", submission.form)

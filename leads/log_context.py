@@ -10,10 +10,10 @@ from leads import conf
 from leads.models import Submission
 
 
-def about(submission: Submission) -> AbstractContextManager[None]:
+def submission_log_context(submission: Submission) -> AbstractContextManager[None]:
     """Lines logged in this block name the person as the delivery does, and the submission."""
     region = conf.current().phone_region
-    return log_context.about(
+    return log_context.log_context(
         email=parse_email(submission.email) or submission.email,
         phone=parse_phone(submission.phone, region) or submission.phone,
         reference=str(submission.pk),

@@ -48,9 +48,9 @@ class Submission(models.Model):
     )
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt at"), default=timezone.now)
-    rung_at = models.DateTimeField(null=True, blank=True, editable=False)
-    claimed_until = models.DateTimeField(_("claimed until"), null=True, blank=True)
-    claim_token = models.CharField(_("claimed by"), max_length=128, blank=True)
+    dispatched_at = models.DateTimeField(null=True, blank=True, editable=False)
+    leased_until = models.DateTimeField(_("leased until"), null=True, blank=True)
+    lease_token = models.CharField(_("leased by"), max_length=128, blank=True)
     waiting_for = models.CharField(_("waiting for lock"), max_length=512, blank=True)
     waiting_since = models.DateTimeField(_("waiting since"), null=True, blank=True)
     reason = models.TextField(_("why it is not delivered yet"), blank=True)
@@ -90,7 +90,10 @@ class DeliveryAttempt(models.Model):
         CRASHED = "crashed", _("crashed")
 
     submission = models.ForeignKey(
-        Submission, on_delete=models.CASCADE, related_name="tries", verbose_name=_("submission")
+        Submission,
+        on_delete=models.CASCADE,
+        related_name="delivery_attempts",
+        verbose_name=_("submission"),
     )
     started_at = models.DateTimeField(_("started at"))
     duration_ms = models.PositiveIntegerField(_("duration, ms"))

@@ -1,4 +1,4 @@
-"""What Celery runs. Messages only ring the bell: any of them may be lost, or come twice."""
+"""What Celery runs. A message only says that there is work: any may be lost, or come twice."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from celery import shared_task
 from django.core.management import CommandError, call_command
 
 from leads.delivery.attempt import deliver
-from leads.delivery.sweep import ring_due
+from leads.delivery.dispatch import DELIVER_TASK
+from leads.delivery.sweep import dispatch_due
 
 logger = logging.getLogger(__name__)
 
 
-@shared_task(name="leads.tasks.deliver_submission")
+@shared_task(name=DELIVER_TASK)
 def deliver_submission(submission_id: str) -> None:
     """Deliver one submission if it is due and nobody else is at it."""
     deliver(UUID(submission_id))
 
 
-@shared_task(name="leads.tasks.deliver_due")
-def deliver_due() -> None:
-    """Ring for what is due (it delivers nothing itself)."""
-    ring_due()
+@shared_task(name="leads.tasks.sweep")
+def sweep() -> None:
+    """Dispatch what is due."""
+    dispatch_due()
 
 
 @shared_task(name="leads.tasks.find_duplicate_leads")

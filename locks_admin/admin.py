@@ -20,15 +20,15 @@ from django.views.decorators.cache import never_cache
 
 from amocrm.api import pause
 from amocrm.locks.clearing import Result
-from amocrm.locks.connection import TROUBLE
+from amocrm.locks.connection import REDIS_ERRORS
 from locks_admin import audit
-from locks_admin.labels import ENDINGS
+from locks_admin.labels import CLEAR_RESULTS
 from locks_admin.masking import may_see_people
 from locks_admin.models import Lock
 from locks_admin.monitor import lock_status
 from locks_admin.page.context import page_context
 from locks_admin.page.rows import shown
-from locks_admin.page.selection import Choice, as_shown, chosen
+from locks_admin.page.selection import Selection, as_shown, chosen
 
 if TYPE_CHECKING:
     _LockAdmin = admin.ModelAdmin[Lock]
@@ -39,7 +39,7 @@ REFRESH_SECONDS = 2
 _LEVELS = {
     Result.CLEARED: messages.SUCCESS,
     Result.UNKNOWN: messages.ERROR,
-    Result.NO_LOCK: messages.WARNING,
+    Result.NOT_A_LOCK: messages.WARNING,
     Result.CHANGED: messages.WARNING,
     Result.MISSING: messages.INFO,
 }
@@ -107,7 +107,7 @@ class LockAdmin(_LockAdmin):
             if not why:
                 return self._confirm(request, choice, reason_missing=True)
             self._clear(request, choice, why)
-        except TROUBLE as trouble:
+        except REDIS_ERRORS as trouble:
             text = _("Redis does not answer, so nothing was cleared: %(trouble)s")
             messages.error(request, text % {"trouble": trouble})
         return _back()
@@ -118,13 +118,13 @@ class LockAdmin(_LockAdmin):
         if request.method != "POST":
             return _back()
         if pause.resume(_user(request).get_username()):
-            messages.success(request, _("amoCRM is spoken to again."))
+            messages.success(request, _("Deliveries resumed."))
         else:
-            messages.info(request, _("amoCRM was not paused any more."))
+            messages.info(request, _("Deliveries were not paused any more."))
         return _back()
 
     def _confirm(
-        self, request: HttpRequest, choice: Choice, *, reason_missing: bool = False
+        self, request: HttpRequest, choice: Selection, *, reason_missing: bool = False
     ) -> HttpResponse:
         if not choice.going:
             _report(request, choice, Counter())
@@ -142,7 +142,7 @@ class LockAdmin(_LockAdmin):
         }
         return TemplateResponse(request, "admin/locks_admin/lock/confirm.html", context)
 
-    def _clear(self, request: HttpRequest, choice: Choice, why: str) -> None:
+    def _clear(self, request: HttpRequest, choice: Selection, why: str) -> None:
         user = _user(request)
         outcome = lock_status.clear(choice.going, by=user.get_username(), why=why)
         audit.log_cleared(user, outcome, why=why)
@@ -165,11 +165,11 @@ class LockAdmin(_LockAdmin):
             raise PermissionDenied
 
 
-def _report(request: HttpRequest, choice: Choice, results: Counter[Result]) -> None:
+def _report(request: HttpRequest, choice: Selection, results: Counter[Result]) -> None:
     counts = results + Counter({Result.CHANGED: choice.changed, Result.MISSING: choice.gone})
     for ending, level in _LEVELS.items():
         if count := counts[ending]:
-            messages.add_message(request, level, ENDINGS[ending] % {"count": count})
+            messages.add_message(request, level, CLEAR_RESULTS[ending] % {"count": count})
 
 
 def _user(request: HttpRequest) -> User:

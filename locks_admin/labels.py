@@ -23,14 +23,14 @@ STATE_HELP = {
     State.UNKNOWN: _("it was not taken by this service"),
 }
 # What became of ``count`` locks that were to be cleared.
-ENDINGS = {
+CLEAR_RESULTS = {
     Result.CLEARED: ngettext_lazy("Cleared %(count)d lock.", "Cleared %(count)d locks.", "count"),
     Result.UNKNOWN: ngettext_lazy(
         "Redis went silent: whether %(count)d lock was cleared is not known. Look again.",
         "Redis went silent: whether %(count)d locks were cleared is not known. Look again.",
         "count",
     ),
-    Result.NO_LOCK: ngettext_lazy(
+    Result.NOT_A_LOCK: ngettext_lazy(
         "%(count)d key holds no lock and was left: remove it with redis-cli.",
         "%(count)d keys hold no lock and were left: remove them with redis-cli.",
         "count",

@@ -75,7 +75,7 @@ def shown_text(text: str, *, full: bool) -> str:
     return text if full else mask(text)
 
 
-def handle(name: str) -> str:
+def pseudonym(name: str) -> str:
     """A short stand-in for the lock's name, for pages and links: it tells nobody who it is."""
     return salted_hmac("locks_admin.handle", name).hexdigest()[:_HANDLE_LENGTH]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from amocrm import conf
-from amocrm.account.schema import read_shape
+from amocrm.account.schema import require_schema
 from amocrm.api import pause
 from amocrm.api.client import Client, connect
 from amocrm.errors import AmoError
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 
 def probe_if_due() -> None:
@@ -27,7 +27,7 @@ def probe_if_due() -> None:
     except AmoError as error:
         trouble = str(error)
     if trouble:
-        log.info("⏸ amoCRM stays paused: %s", trouble)
+        logger.info("⏸ amoCRM stays paused: %s", trouble)
         return
     # Only the pause that was asked about: an operator may have ended it, and another begun.
     pause.resume("a probe that succeeded", since=paused.since)
@@ -38,7 +38,7 @@ def _trouble(client: Client, settings: conf.AmoSettings, kind: str) -> str:
     client.account()
     if kind in pause.MET_BY_WRITES:
         # GET /account cannot tell: an account that answers may still refuse to take leads.
-        usable = read_shape(client, settings).ordinary_stages
+        usable = require_schema(client, settings).ordinary_stages
         wanted = {stage for stage in settings.stages.values() if stage}
         if wrong := sorted(wanted - usable):
             return f"stages {wrong} are missing, or take no leads"

@@ -20,9 +20,9 @@ from amocrm.api import paging, pause
 from amocrm.api.client import Client
 from amocrm.api.schemas import CLOSED_STAGES, Json, embedded
 from amocrm.errors import AccountPaused, RetryLater
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 KEPT_FOR = 600  # seconds
 MOST_PAGES = 20
@@ -40,7 +40,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class AccountShape:
+class AccountSchema:
     """What the service must know of an account to write into it."""
 
     pipeline_id: int
@@ -75,24 +75,26 @@ class AccountShape:
         return is_open and place[current] < place[target]
 
 
-def shape(client: Client, settings: conf.AmoSettings, *, fresh: bool = False) -> AccountShape:
+def cached_schema(
+    client: Client, settings: conf.AmoSettings, *, fresh: bool = False
+) -> AccountSchema:
     """The shape of the configured account, from the cache unless ``fresh``.
 
     What was read before a pause of the account ended is not used any more: a stage may have
     been the reason.
     """
-    key = f"amocrm:shape:{settings.account}:{settings.pipeline_id}"
-    found: tuple[datetime, AccountShape] | None = None if fresh else cache.get(key)
+    key = f"amocrm:schema:{settings.account}:{settings.pipeline_id}"
+    found: tuple[datetime, AccountSchema] | None = None if fresh else cache.get(key)
     if found is None or pause.has_ended_since(settings.account, found[0]):
-        found = timezone.now(), read_shape(client, settings)
+        found = timezone.now(), require_schema(client, settings)
         cache.set(key, found, KEPT_FOR)
     return found[1]
 
 
-def read_shape(client: Client, settings: conf.AmoSettings) -> AccountShape:
+def require_schema(client: Client, settings: conf.AmoSettings) -> AccountSchema:
     """Ask the account. Pauses it and raises :class:`~amocrm.errors.AccountPaused` when the
     configured pipeline is not there: every lead would be refused."""
-    found = find_shape(client, settings)
+    found = fetch_schema(client, settings)
     if found is None:
         named = settings.pipeline_id or "main"
         reason = f"the account has no usable pipeline {named} (AMOCRM_PIPELINE_ID)"
@@ -101,7 +103,7 @@ def read_shape(client: Client, settings: conf.AmoSettings) -> AccountShape:
     return found
 
 
-def find_shape(client: Client, settings: conf.AmoSettings) -> AccountShape | None:
+def fetch_schema(client: Client, settings: conf.AmoSettings) -> AccountSchema | None:
     """Ask the account; ``None`` when it has not the configured pipeline, or that has no stage
     that takes leads. Raises :class:`~amocrm.errors.RetryLater` for an unknown shape."""
     try:
@@ -109,7 +111,7 @@ def find_shape(client: Client, settings: conf.AmoSettings) -> AccountShape | Non
         stages = stages_of(pipeline) if pipeline else ()
         if pipeline is None or not any(stage.is_ordinary for stage in stages):
             return None
-        return AccountShape(
+        return AccountSchema(
             pipeline_id=int(pipeline["id"]),
             pipeline_name=str(pipeline.get("name", "")),
             stages=stages,
@@ -152,5 +154,5 @@ def _timezone(account: Json) -> ZoneInfo:
     try:
         return ZoneInfo(name or django_settings.TIME_ZONE)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        log.warning("amoCRM's time zone %s is unknown here", name)
+        logger.warning("amoCRM's time zone %s is unknown here", name)
         return ZoneInfo(django_settings.TIME_ZONE)

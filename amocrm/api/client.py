@@ -16,7 +16,7 @@ from amocrm import conf
 from amocrm.api import rate_limit
 from amocrm.api.deadline import DeadlineAdapter
 from amocrm.api.paging import PAGE_SIZE, Page
-from amocrm.api.responses import Answer
+from amocrm.api.responses import ApiResponse
 from amocrm.api.schemas import (
     Contact,
     Created,
@@ -117,13 +117,13 @@ class Client:
         ``just_before`` runs between the checkpoint and the sending, and may raise.
         """
         try:
-            answer = self._write("POST", "leads/complex", [body], just_before=just_before)
+            response = self._write("POST", "leads/complex", [body], just_before=just_before)
         except LeadGone as error:  # of a lead that did not exist: who knows what that means
-            raise error.told_as(OutcomeUnknown) from error
+            raise error.recast(OutcomeUnknown) from error
         try:
-            return Created.parse(answer.body)
+            return Created.parse(response.body)
         except UnreadableAnswer:
-            raise _unreadable(answer, OutcomeUnknown) from None
+            raise _unreadable(response, OutcomeUnknown) from None
 
     def update_lead(self, lead_id: int, body: Json) -> None:
         """Change a lead. Raises :class:`~amocrm.errors.LeadGone` if there is none."""
@@ -147,14 +147,14 @@ class Client:
     # What comes back -----------------------------------------------------------------------
 
     def _read(self, path: str, params: Mapping[str, Any] | None, parse: Callable[[Json], T]) -> T:
-        answer = self._sender.send("GET", path, params=params)
-        body = {} if answer.status == 204 else answer.body
+        response = self._sender.send("GET", path, params=params)
+        body = {} if response.status == 204 else response.body
         if not isinstance(body, Mapping):
-            raise _unreadable(answer, RetryLater)
+            raise _unreadable(response, RetryLater)
         try:
             return parse(body)
         except UnreadableAnswer:
-            raise _unreadable(answer, RetryLater) from None
+            raise _unreadable(response, RetryLater) from None
 
     def _one(self, path: str, params: Mapping[str, Any], parse: Callable[[Json], T]) -> T | None:
         """``None`` where there is none. That is a 204; should it be 404 one day, it means the
@@ -179,12 +179,14 @@ class Client:
 
         return self._read(path, params, page)
 
-    def _write(self, method: str, path: str, body: Any, *, just_before: Hook = nothing) -> Answer:
+    def _write(
+        self, method: str, path: str, body: Any, *, just_before: Hook = nothing
+    ) -> ApiResponse:
         """A success without amoCRM's JSON is somebody else's (a portal, a maintenance page)."""
-        answer = self._sender.send(method, path, body=body, just_before=just_before)
-        if not answer.is_json and not (method == "PATCH" and answer.status == 204):
-            raise _unreadable(answer, OutcomeUnknown)
-        return answer
+        response = self._sender.send(method, path, body=body, just_before=just_before)
+        if not response.is_json and not (method == "PATCH" and response.status == 204):
+            raise _unreadable(response, OutcomeUnknown)
+        return response
 
 
 @contextmanager
@@ -209,7 +211,7 @@ def connect(settings: conf.AmoSettings) -> Iterator[Client]:
                 exchange=exchange,
                 account=settings.account,
                 calls=rate_limit.for_account(settings),
-                patience=settings.lock_ttl / 2,
+                max_wait=settings.lock_ttl / 2,
             )
         )
 
@@ -221,13 +223,15 @@ def _lead_may_be_gone() -> Iterator[None]:
     except Refused as error:
         if error.status != NOT_FOUND:
             raise
-        raise error.told_as(LeadGone) from error
+        raise error.recast(LeadGone) from error
 
 
 def _page(page: int) -> dict[str, Any]:
     return {"limit": PAGE_SIZE, "page": page}
 
 
-def _unreadable(answer: Answer, kind: type[RetryLater]) -> AmoError:
-    error = kind(f"amoCRM's answer cannot be read: {answer.status} {answer.words}")
-    return error.seen_in(status=answer.status, request_id=answer.request_id, words=answer.words)
+def _unreadable(response: ApiResponse, kind: type[RetryLater]) -> AmoError:
+    error = kind(f"amoCRM's answer cannot be read: {response.status} {response.message}")
+    return error.with_response(
+        status=response.status, request_id=response.request_id, crm_message=response.message
+    )

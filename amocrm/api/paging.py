@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 PAGE_SIZE = 250  # what is asked for; amoCRM clips more, and some lists give less
 
@@ -41,4 +41,6 @@ def pages(fetch: Callable[[int], Page[T]], *, most_pages: int, what: str = "") -
         if not page.has_next:
             return
     if what:
-        log.warning("🔎 amoCRM has more than %d pages of %s: the rest is unread", most_pages, what)
+        logger.warning(
+            "🔎 amoCRM has more than %d pages of %s: the rest is unread", most_pages, what
+        )

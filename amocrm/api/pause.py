@@ -6,7 +6,7 @@ stage that is gone) and ends when a probe succeeds (:mod:`amocrm.account.probe`)
 so. Both are rows in the database, so that they hold for every process, with Redis or without.
 
 Many calls are under way when an account stops working, and their answers come in for seconds.
-So an answer counts only if its call was sent after ``held_until``, which is when the last hold
+So an answer counts only if its call was sent after ``backoff_until``, which is when the last hold
 ends and, after a resume, when that was: what was sent earlier is old news.
 """
 
@@ -22,13 +22,13 @@ from django.utils import timezone
 from amocrm import conf
 from amocrm.counters import Event, count
 from amocrm.errors import AccountPaused
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 from amocrm.models import AccountState
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
-DEFAULT_HOLD = 2.0  # seconds after a 429 that names no pause
-LONGEST_HOLD = 60.0  # seconds; what asks for more is a pause, and is said to be one
+DEFAULT_BACKOFF = 2.0  # seconds after a 429 that names no pause
+LONGEST_BACKOFF = 60.0  # seconds; what asks for more is a pause, and is said to be one
 LONGEST_WAIT = 24 * 3600.0  # seconds until the first probe, whatever amoCRM asks for
 RATE_WINDOW = timedelta(minutes=1)
 RATE_LIMITS_TO_PAUSE = 3
@@ -60,8 +60,8 @@ def check(account: str) -> None:
         return
     if state.paused_since:
         raise AccountPaused(f"amoCRM is paused: {state.pause_reason}", until=state.next_probe_at)
-    if state.held_until and state.held_until > timezone.now():
-        raise AccountPaused("amoCRM asked everybody to slow down", until=state.held_until)
+    if state.backoff_until and state.backoff_until > timezone.now():
+        raise AccountPaused("amoCRM asked everybody to slow down", until=state.backoff_until)
 
 
 def begin(
@@ -93,11 +93,11 @@ def begin(
         )
     )
     if begun:
-        log.error("⏸ amoCRM PAUSED for everybody until %s: %s", _shown(until), reason)
+        logger.error("⏸ amoCRM PAUSED for everybody until %s: %s", _shown(until), reason)
         count(Event.ACCOUNT_PAUSED)
 
 
-def explain(account: str, kind: str, reason: str) -> None:
+def update_reason(account: str, kind: str, reason: str) -> None:
     """A probe found a paused account in other trouble than before: say so. Its schedule and
     its beginning stay."""
     AccountState.objects.filter(account=account, paused_since__isnull=False).exclude(
@@ -109,17 +109,17 @@ def rate_limited(
     account: str, retry_after: float | None, reason: str, *, sent_at: datetime | None = None
 ) -> None:
     """Hold every process after a 429 for ``retry_after`` seconds; pause after the third within
-    a minute, and where amoCRM asks for more than :data:`LONGEST_HOLD`.
+    a minute, and where amoCRM asks for more than :data:`LONGEST_BACKOFF`.
 
     A hold never gets shorter. Several 429 to calls that were under way together count as one.
     """
     count(Event.RATE_LIMITED)
     now = timezone.now()
-    wait = timedelta(seconds=round(min(retry_after or DEFAULT_HOLD, LONGEST_WAIT), 1))
+    wait = timedelta(seconds=round(min(retry_after or DEFAULT_BACKOFF, LONGEST_WAIT), 1))
     AccountState.objects.get_or_create(account=account)
     with transaction.atomic():
         state = AccountState.objects.select_for_update().get(account=account)
-        is_news = sent_at is None or state.held_until is None or state.held_until <= sent_at
+        is_news = sent_at is None or state.backoff_until is None or state.backoff_until <= sent_at
         recent = [
             moment
             for moment in state.rate_limited_at
@@ -128,12 +128,12 @@ def rate_limited(
         if is_news:
             recent.append(now.isoformat())
         state.rate_limited_at = recent
-        state.held_until = max(now + wait, state.held_until or now)
+        state.backoff_until = max(now + wait, state.backoff_until or now)
         if state.next_probe_at:
-            state.next_probe_at = max(state.next_probe_at, state.held_until)
-        state.save(update_fields=["rate_limited_at", "held_until", "next_probe_at"])
-    log.warning("🐢 amoCRM asks everybody to wait %d s: %s", wait.total_seconds(), reason)
-    if wait.total_seconds() > LONGEST_HOLD:
+            state.next_probe_at = max(state.next_probe_at, state.backoff_until)
+        state.save(update_fields=["rate_limited_at", "backoff_until", "next_probe_at"])
+    logger.warning("🐢 amoCRM asks everybody to wait %d s: %s", wait.total_seconds(), reason)
+    if wait.total_seconds() > LONGEST_BACKOFF:
         begin(account, "rate", f"{reason} (amoCRM asks to wait {wait})", first_probe=wait)
     elif len(recent) >= RATE_LIMITS_TO_PAUSE:
         begin(account, "rate", reason, first_probe=max(wait, PROBE_AFTER[0]))
@@ -153,18 +153,18 @@ def resume(by: str, *, since: datetime | None = None) -> bool:
         paused_since=None,
         pause_reason="",
         next_probe_at=None,
-        held_until=timezone.now(),
+        backoff_until=timezone.now(),
         rate_limited_at=[],
         **forgotten,
     )
     if ended:
-        log.warning("▶️ amoCRM RESUMED by %s", by)
+        logger.warning("▶️ amoCRM RESUMED by %s", by)
     return bool(ended)
 
 
 def has_ended_since(account: str, moment: datetime) -> bool:
     """Whether a hold or a pause of this account ended, or ends, after ``moment``."""
-    return AccountState.objects.filter(account=account, held_until__gt=moment).exists()
+    return AccountState.objects.filter(account=account, backoff_until__gt=moment).exists()
 
 
 def take_probe(account: str) -> AccountPause | None:
@@ -191,7 +191,7 @@ def _wait_after(probes: int) -> timedelta:
 
 
 def _is_relapse(state: AccountState, kind: str, now: datetime) -> bool:
-    ended_at = state.held_until
+    ended_at = state.backoff_until
     return (
         kind in MET_BY_WRITES
         and state.pause_kind == kind
@@ -223,4 +223,4 @@ def _that_heeds(account: str, sent_at: datetime | None) -> QuerySet[AccountState
     states = AccountState.objects.filter(account=account)
     if sent_at is None:
         return states
-    return states.filter(Q(held_until__isnull=True) | Q(held_until__lte=sent_at))
+    return states.filter(Q(backoff_until__isnull=True) | Q(backoff_until__lte=sent_at))

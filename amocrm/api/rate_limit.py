@@ -20,7 +20,7 @@ from redis.exceptions import NoScriptError
 
 from amocrm import conf
 from amocrm.errors import ComeBack, LockUnavailable
-from amocrm.locks.connection import TROUBLE, quick_client
+from amocrm.locks.connection import REDIS_ERRORS, quick_client
 
 # Requests that leave a second apart may arrive closer together. So the window is longer than
 # the second that amoCRM counts: by the time for which a place is good, and some for the network.
@@ -83,7 +83,7 @@ class _OwnBucket(InMemoryBucket):
 
 
 @dataclass(frozen=True)
-class Place:
+class Permit:
     """The right to send one request, now. Monotonic seconds."""
 
     taken_at: float = field(default_factory=time.monotonic)
@@ -101,19 +101,19 @@ class Limiter:
         self._bucket = bucket
         self.max_rps = max_rps
 
-    def wait(self, patience: float) -> Place:
-        """Take a place, waiting for one for at most ``patience`` seconds (0: not at all).
+    def wait(self, max_wait: float) -> Permit:
+        """Take a place, waiting for one for at most ``max_wait`` seconds (0: not at all).
 
         Raises :class:`~amocrm.errors.ComeBack` when none got free in time and
         :class:`~amocrm.errors.LockUnavailable` when Redis does not answer.
         """
-        ends_at = time.monotonic() + patience
+        ends_at = time.monotonic() + max_wait
         while True:
             # From before the first command on: each of them may take its time.
-            place = Place()
+            permit = Permit()
             wait_for = self._take()
             if not wait_for:
-                return place
+                return permit
             if time.monotonic() + wait_for > ends_at:
                 raise ComeBack("too many requests are waiting for amoCRM")
             time.sleep(wait_for)
@@ -126,7 +126,7 @@ class Limiter:
                 self._bucket.leak(item.timestamp)
                 return 0
             wait_ms = self._bucket.waiting(item)
-        except TROUBLE as error:
+        except REDIS_ERRORS as error:
             raise _unavailable(error) from error
         # Never longer than a window: the server's clock may have been set back meanwhile.
         return min(max(wait_ms, 1), _window_ms(self.max_rps)) / 1000
@@ -135,7 +135,7 @@ class Limiter:
         """How many requests were let through in the last second; raises like :meth:`wait`."""
         try:
             return self._bucket.taken_since(self._bucket.now() - 1000)
-        except TROUBLE as error:
+        except REDIS_ERRORS as error:
             raise _unavailable(error) from error
 
 

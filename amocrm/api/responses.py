@@ -26,12 +26,12 @@ from amocrm.errors import (
 )
 
 LEAD_DELETED = 226
-MOST_WORDS = 300  # characters of what amoCRM says that go into an error
+LONGEST_MESSAGE = 300  # characters of what amoCRM says that go into an error
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResponse:
     """One answer as received.
 
     ``body`` is ``None`` where it is empty or not JSON; ``text`` is how it begins, without the
@@ -50,13 +50,13 @@ class Answer:
         return isinstance(self.body, dict | list)
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """amoCRM's own words, or the beginning of what else came back, on one line."""
         said = ""
         if isinstance(self.body, Mapping):
             parts = [self.body.get(key) for key in ("title", "detail", "hint")]
             said = ": ".join(str(part) for part in parts if part)
-        return one_line(said or self.text)[:MOST_WORDS]
+        return one_line(said or self.text)[:LONGEST_MESSAGE]
 
 
 def one_line(text: str) -> str:
@@ -70,7 +70,7 @@ class Meaning(Enum):
 
     TRY_AGAIN = auto()  # a read: retry; a write: its outcome is unknown
     NOT_DONE = auto()  # surely nothing happened: retry
-    HOLD = auto()  # 429: everybody waits a moment
+    BACKOFF = auto()  # 429: everybody waits a moment
     PAUSE = auto()  # account-wide trouble: everybody waits for a probe
     INVALID = auto()  # validation errors: our data
     GONE = auto()  # the lead was deleted
@@ -78,11 +78,11 @@ class Meaning(Enum):
 
 
 @dataclass(frozen=True)
-class Row:
+class ResponseRule:
     """``status`` and ``when`` select; the first row that fits counts."""
 
     status: range
-    when: Callable[[Answer], bool]
+    when: Callable[[ApiResponse], bool]
     meaning: Meaning
     kind: str
     means: str
@@ -92,27 +92,27 @@ def _exactly(status: int) -> range:
     return range(status, status + 1)
 
 
-def _always(_: Answer) -> bool:
+def _always(_: ApiResponse) -> bool:
     return True
 
 
-def _is_json(answer: Answer) -> bool:
-    return answer.is_json
+def _is_json(response: ApiResponse) -> bool:
+    return response.is_json
 
 
-def _is_validation(answer: Answer) -> bool:
-    return isinstance(answer.body, Mapping) and "validation-errors" in answer.body
+def _is_validation(response: ApiResponse) -> bool:
+    return isinstance(response.body, Mapping) and "validation-errors" in response.body
 
 
-def _is_bad_stage(answer: Answer) -> bool:
-    return _is_validation(answer) and any(
+def _is_bad_stage(response: ApiResponse) -> bool:
+    return _is_validation(response) and any(
         problem.path.rpartition(".")[2] in ("pipeline_id", "status_id")
-        for problem in problems(answer)
+        for problem in problems(response)
     )
 
 
-def _is_deleted_lead(answer: Answer) -> bool:
-    errors = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
+def _is_deleted_lead(response: ApiResponse) -> bool:
+    errors = response.body.get("errors") if isinstance(response.body, Mapping) else None
     return any(str(error.get("code")) == str(LEAD_DELETED) for error in _mappings(errors))
 
 
@@ -122,51 +122,63 @@ def _mappings(rows: Any) -> Iterator[Mapping[str, Any]]:
         yield from (row for row in rows if isinstance(row, Mapping))
 
 
-TABLE: tuple[Row, ...] = (
-    Row(
+RULES: tuple[ResponseRule, ...] = (
+    ResponseRule(
         _exactly(400),
         _is_bad_stage,
         Meaning.PAUSE,
         "stage",
         "amoCRM does not know the configured pipeline or stage",
     ),
-    Row(_exactly(400), _is_validation, Meaning.INVALID, "invalid", "amoCRM rejects our data"),
-    Row(_exactly(400), _is_deleted_lead, Meaning.GONE, "deleted", "the lead was deleted"),
-    Row(_exactly(400), _always, Meaning.TRY_AGAIN, "system", "amoCRM asks to repeat"),
-    Row(
+    ResponseRule(
+        _exactly(400), _is_validation, Meaning.INVALID, "invalid", "amoCRM rejects our data"
+    ),
+    ResponseRule(_exactly(400), _is_deleted_lead, Meaning.GONE, "deleted", "the lead was deleted"),
+    ResponseRule(_exactly(400), _always, Meaning.TRY_AGAIN, "system", "amoCRM asks to repeat"),
+    ResponseRule(
         _exactly(401),
         _always,
         Meaning.PAUSE,
         "token",
         "amoCRM refuses the access token (expired or revoked)",
     ),
-    Row(_exactly(402), _always, Meaning.PAUSE, "unpaid", "the amoCRM account is not paid for"),
-    Row(
+    ResponseRule(
+        _exactly(402), _always, Meaning.PAUSE, "unpaid", "the amoCRM account is not paid for"
+    ),
+    ResponseRule(
         _exactly(403),
         _is_json,
         Meaning.PAUSE,
         "scope",
         "the integration has no right to do this",
     ),
-    Row(
+    ResponseRule(
         _exactly(403),
         _always,
         Meaning.PAUSE,
         "blocked",
         "amoCRM has blocked us for exceeding its limits",
     ),
-    Row(_exactly(404), _is_json, Meaning.REFUSED, "missing", "amoCRM knows no such thing"),
-    Row(_exactly(404), _always, Meaning.NOT_DONE, "router", "amoCRM's router lost the call"),
-    Row(_exactly(405), _always, Meaning.REFUSED, "method", "amoCRM refuses the method"),
-    Row(_exactly(413), _always, Meaning.REFUSED, "size", "the request is too large"),
-    Row(_exactly(415), _always, Meaning.REFUSED, "type", "amoCRM refuses the content type"),
-    Row(_exactly(422), _always, Meaning.REFUSED, "batch", "amoCRM cannot process the request"),
-    Row(_exactly(429), _always, Meaning.HOLD, "rate", "too many requests"),
-    Row(range(300, 600), _always, Meaning.TRY_AGAIN, "server", "amoCRM answered with an error"),
+    ResponseRule(_exactly(404), _is_json, Meaning.REFUSED, "missing", "amoCRM knows no such thing"),
+    ResponseRule(
+        _exactly(404), _always, Meaning.NOT_DONE, "router", "amoCRM's router lost the call"
+    ),
+    ResponseRule(_exactly(405), _always, Meaning.REFUSED, "method", "amoCRM refuses the method"),
+    ResponseRule(_exactly(413), _always, Meaning.REFUSED, "size", "the request is too large"),
+    ResponseRule(
+        _exactly(415), _always, Meaning.REFUSED, "type", "amoCRM refuses the content type"
+    ),
+    ResponseRule(
+        _exactly(422), _always, Meaning.REFUSED, "batch", "amoCRM cannot process the request"
+    ),
+    ResponseRule(_exactly(429), _always, Meaning.BACKOFF, "rate", "too many requests"),
+    ResponseRule(
+        range(300, 600), _always, Meaning.TRY_AGAIN, "server", "amoCRM answered with an error"
+    ),
 )
 
 
-def problems(answer: Answer) -> tuple[Problem, ...]:
+def problems(response: ApiResponse) -> tuple[Problem, ...]:
     """The rows of ``validation-errors``; whatever is missing in them is empty."""
     return tuple(
         Problem(
@@ -174,34 +186,34 @@ def problems(answer: Answer) -> tuple[Problem, ...]:
             code=one_line(str(error.get("code", ""))),
             detail=one_line(str(error.get("detail", ""))),
         )
-        for group in _mappings(answer.body.get("validation-errors"))
+        for group in _mappings(response.body.get("validation-errors"))
         for error in _mappings(group.get("errors"))
     )
 
 
-def meaning_of(answer: Answer) -> Row | None:
+def rule_for(response: ApiResponse) -> ResponseRule | None:
     """The row of the table that fits (the last one fits anything), ``None`` for a success."""
-    if 200 <= answer.status < 300:
+    if 200 <= response.status < 300:
         return None
     return next(
-        (row for row in TABLE if answer.status in row.status and row.when(answer)), TABLE[-1]
+        (row for row in RULES if response.status in row.status and row.when(response)), RULES[-1]
     )
 
 
-def error_of(row: Row, answer: Answer, *, is_write: bool) -> AmoError:
-    """What to raise for this answer. ``HOLD`` and ``PAUSE`` concern the whole account, which
+def error_for(row: ResponseRule, response: ApiResponse, *, is_write: bool) -> AmoError:
+    """What to raise for this answer. ``BACKOFF`` and ``PAUSE`` concern the whole account, which
     the caller has to tell."""
-    message = f"{row.means}: {answer.status} {answer.words}".rstrip(": ")
+    message = f"{row.means}: {response.status} {response.message}".rstrip(": ")
     error: AmoError
     match row.meaning:
         case Meaning.INVALID:
-            found = problems(answer)
-            listed = "; ".join(map(str, found)) or answer.words
+            found = problems(response)
+            listed = "; ".join(map(str, found)) or response.message
             error = Rejected(f"{row.means}: {listed}", problems=found)
         case Meaning.PAUSE:
-            listed = "; ".join(map(str, problems(answer))) if row.kind == "stage" else ""
+            listed = "; ".join(map(str, problems(response))) if row.kind == "stage" else ""
             error = AccountPaused(f"{row.means}: {listed}" if listed else message)
-        case Meaning.HOLD:
+        case Meaning.BACKOFF:
             error = RateLimited(message)
         case Meaning.GONE:
             error = LeadGone(message)
@@ -211,4 +223,6 @@ def error_of(row: Row, answer: Answer, *, is_write: bool) -> AmoError:
             error = NotDone(message)
         case Meaning.TRY_AGAIN:
             error = OutcomeUnknown(message) if is_write else RetryLater(message)
-    return error.seen_in(status=answer.status, request_id=answer.request_id, words=answer.words)
+    return error.with_response(
+        status=response.status, request_id=response.request_id, crm_message=response.message
+    )

@@ -1,7 +1,7 @@
 """One call to the account by the rules that hold for everybody: pause, limit, checkpoint.
 
 It never repeats a request: whether a call may be made again is for the caller to know. What an
-answer means for the whole account is told to every process here.
+response means for the whole account is told to every process here.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from django.utils import timezone
 
 from amocrm import conf
 from amocrm.api import pause, rate_limit, responses
-from amocrm.api.responses import Answer, Meaning
+from amocrm.api.responses import ApiResponse, Meaning
 from amocrm.api.transport import Exchange
 from amocrm.errors import ComeBack
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 # How often a checkpoint is repeated because it outlasted the place under the limit.
 CHECKPOINTS = 3
 # Seconds after the last of them, claiming included. Whoever could not take another place by then
 # gives up; so does whoever has stalled for longer and knows it only now.
-LATE_PATIENCE = 4.0
+LATE_MAX_WAIT = 4.0
 LONGEST_STALL = 5.0
 
 Hook = Callable[[], None]
@@ -41,13 +41,13 @@ class Sender:
     """Sends to one account. The limiter, the exchange and the checkpoint are injected."""
 
     def __init__(
-        self, *, exchange: Exchange, account: str, calls: rate_limit.Limiter, patience: float
+        self, *, exchange: Exchange, account: str, calls: rate_limit.Limiter, max_wait: float
     ) -> None:
-        """``patience``: seconds to wait for a place under the limit."""
+        """``max_wait``: seconds to wait for a place under the limit."""
         self._exchange = exchange
         self._account = account
         self._calls = calls
-        self._patience = patience
+        self._patience = max_wait
         self._checkpoint: Hook = nothing
         self._heeds_pause = True
 
@@ -71,40 +71,40 @@ class Sender:
         params: Mapping[str, Any] | None = None,
         body: Any = None,
         just_before: Hook = nothing,
-    ) -> Answer:
+    ) -> ApiResponse:
         """The answer of a success; what :mod:`amocrm.errors` lists is raised for any other.
 
         ``just_before`` runs between the checkpoint and the sending, and may raise.
         """
-        place = self._take_place()
+        permit = self._acquire_permit()
         started, sent_at = time.monotonic(), timezone.now()
         just_before()
-        if not place.is_fresh:
+        if not permit.is_fresh:
             # Too long ago to be counted as sent then. Where a commit is slow and others wait, too,
             # there is hardly one at once; giving up then would cost all that was read.
-            self._calls.wait(max(0.0, LATE_PATIENCE - (time.monotonic() - started)))
+            self._calls.wait(max(0.0, LATE_MAX_WAIT - (time.monotonic() - started)))
             self._check_pause()
         if time.monotonic() - started > LONGEST_STALL:
             raise ComeBack("this process stalled before it could send")
         started = time.monotonic()
-        answer = self._exchange(method, path, params, body)
-        log.debug(
+        response = self._exchange(method, path, params, body)
+        logger.debug(
             "amoCRM %s %s: %s in %d ms, request %s",
             method,
             path,
-            answer.status,
+            response.status,
             (time.monotonic() - started) * 1000,
-            answer.request_id,
+            response.request_id,
         )
-        row = responses.meaning_of(answer)
+        row = responses.rule_for(response)
         if row is None:
-            return answer
-        error = responses.error_of(row, answer, is_write=method != "GET")
+            return response
+        error = responses.error_for(row, response, is_write=method != "GET")
         reason = f"{error}{_stage_sent(body)}" if row.kind == "stage" else str(error)
-        self._tell_everybody(row, answer, reason, sent_at)
+        self._tell_everybody(row, response, reason, sent_at)
         raise error
 
-    def _take_place(self) -> rate_limit.Place:
+    def _acquire_permit(self) -> rate_limit.Permit:
         """Wait for a place under the limit, then pass the checkpoint while it is good.
 
         A place is good for a moment only. Were it used after a checkpoint that took long (a
@@ -114,26 +114,26 @@ class Sender:
         for _ in range(CHECKPOINTS):
             self._check_pause()
             self._exchange.warm_up()
-            place = self._calls.wait(self._patience)
+            permit = self._calls.wait(self._patience)
             self._check_pause()  # others may have been told to stop while we waited
             self._checkpoint()
-            if place.is_fresh:
+            if permit.is_fresh:
                 break
-        return place
+        return permit
 
     def _check_pause(self) -> None:
         if self._heeds_pause:
             pause.check(self._account)
 
     def _tell_everybody(
-        self, row: responses.Row, answer: Answer, reason: str, sent_at: datetime
+        self, row: responses.ResponseRule, response: ApiResponse, reason: str, sent_at: datetime
     ) -> None:
-        if row.meaning is Meaning.HOLD:
-            pause.rate_limited(self._account, answer.retry_after, reason, sent_at=sent_at)
+        if row.meaning is Meaning.BACKOFF:
+            pause.rate_limited(self._account, response.retry_after, reason, sent_at=sent_at)
         elif row.meaning is Meaning.PAUSE and self._heeds_pause:
             pause.begin(self._account, row.kind, reason, sent_at=sent_at)
         elif row.meaning is Meaning.PAUSE:
-            pause.explain(self._account, row.kind, reason)
+            pause.update_reason(self._account, row.kind, reason)
 
 
 def _stage_sent(body: Any) -> str:

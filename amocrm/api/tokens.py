@@ -90,7 +90,6 @@ def expiry_warning(now: datetime) -> str | None:
         return None
     values = {"date": f"{end:%d.%m.%Y}", "days": (end - now).days}
     if end <= now:
-        return _("The amoCRM access token ended on %(date)s: issue a new one.") % values
-    return (
-        _("The amoCRM access token ends on %(date)s, in %(days)d days: issue a new one.") % values
-    )
+        return _("The amoCRM access token expired on %(date)s: create a new one.") % values
+    text = _("The amoCRM access token expires on %(date)s, in %(days)d days: create a new one.")
+    return text % values

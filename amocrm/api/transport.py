@@ -18,7 +18,7 @@ import requests
 import urllib3
 
 from amocrm.api.deadline import DeadlineAdapter, limited_to
-from amocrm.api.responses import Answer
+from amocrm.api.responses import ApiResponse
 from amocrm.api.tokens import TokenSource
 from amocrm.errors import NotDone, OutcomeUnknown, RetryLater
 
@@ -60,7 +60,7 @@ class Exchange:
 
     def __call__(
         self, method: str, path: str, params: Mapping[str, Any] | None, body: Any
-    ) -> Answer:
+    ) -> ApiResponse:
         """The answer, whatever its status.
 
         Raises :class:`~amocrm.errors.NotDone` when no connection came about,
@@ -88,7 +88,9 @@ class Exchange:
             raise RetryLater(f"amoCRM did not answer: {what}")
         raise OutcomeUnknown(f"amoCRM's answer was lost: {what}")
 
-    def _ask(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any) -> Answer:
+    def _ask(
+        self, method: str, path: str, params: Mapping[str, Any] | None, body: Any
+    ) -> ApiResponse:
         token = self._tokens.get()
         response = self._session.request(
             method,
@@ -103,7 +105,7 @@ class Exchange:
         with contextlib.closing(response):
             content = b"".join(_chunks(response))
         # A proxy may answer with the request that it refuses: nobody is told the token.
-        return answer_of(response, content.replace(token.encode(), b"[secret]"))
+        return api_response(response, content.replace(token.encode(), b"[secret]"))
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:
@@ -115,14 +117,14 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
         yield chunk
 
 
-def answer_of(response: requests.Response, content: bytes) -> Answer:
+def api_response(response: requests.Response, content: bytes) -> ApiResponse:
     """What the table of answers looks at."""
     try:
         body = json.loads(content) if content else None
     except (ValueError, RecursionError):
         body = None
     text = content[: 4 * LONGEST_TEXT].decode("utf-8", "replace")
-    return Answer(
+    return ApiResponse(
         status=response.status_code,
         body=body,
         text=(text if body is not None else _TAGS.sub(" ", text)).strip()[:LONGEST_TEXT],

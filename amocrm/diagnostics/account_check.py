@@ -2,7 +2,7 @@
 
 Each step is a generator of findings; :func:`examine` runs them in the order in which a person
 would ask. Nothing is changed in the account, except by
-:func:`~amocrm.diagnostics.sample_lead.make_trial_lead`, and a paused account is asked all the same
+:func:`~amocrm.diagnostics.sample_lead.make_sample_lead`, and a paused account is asked all the same
 and stays paused.
 """
 
@@ -18,13 +18,13 @@ from django.utils.translation import gettext as _
 
 from amocrm import conf
 from amocrm.account.links import lead_url
-from amocrm.account.schema import AccountShape, find_shape
+from amocrm.account.schema import AccountSchema, fetch_schema
 from amocrm.api import pause, rate_limit, responses
 from amocrm.api.client import Client, connect
 from amocrm.api.schemas import Json
 from amocrm.api.tokens import expiry_warning, source
 from amocrm.diagnostics import checks, phone_search
-from amocrm.diagnostics.sample_lead import TrialLead, make_trial_lead
+from amocrm.diagnostics.sample_lead import SampleLead, make_sample_lead
 from amocrm.errors import AmoError, OutcomeUnknown, Refused
 from amocrm.locks import health
 from amocrm.models import AccountState
@@ -80,13 +80,13 @@ def examine(settings: conf.AmoSettings, *, create_test_lead: bool = False) -> Fi
             yield _no_answer(settings, error)
             return
         yield from _account_findings(settings, account)
-        for step in (_shape_findings, _pace_findings):
+        for step in (_schema_findings, _pace_findings):
             yield from _guarded(step, client, settings)
-        trial = None
+        sample = None
         if create_test_lead:
-            trial, finding = _test_lead(client, settings)
+            sample, finding = _test_lead(client, settings)
             yield finding
-        contact_id = trial.contact_id if trial and not trial.merged else None
+        contact_id = sample.contact_id if sample and not sample.merged else None
         yield from _guarded(
             lambda asked, known: _phone_findings(asked, known, contact_id), client, settings
         )
@@ -171,9 +171,9 @@ def _account_findings(settings: conf.AmoSettings, account: Json) -> Findings:
         yield Finding("ok", "token", text)
 
 
-def _shape_findings(client: Client, settings: conf.AmoSettings) -> Findings:
-    shape = find_shape(client, settings)
-    if shape is None:
+def _schema_findings(client: Client, settings: conf.AmoSettings) -> Findings:
+    schema = fetch_schema(client, settings)
+    if schema is None:
         usable = [one for one in client.pipelines() if not one.get("is_archive")]
         there = "; ".join(f"{one.get('id')} {one.get('name')}" for one in usable)
         yield Finding(
@@ -187,15 +187,16 @@ def _shape_findings(client: Client, settings: conf.AmoSettings) -> Findings:
     yield Finding(
         "ok",
         "pipeline",
-        _("Pipeline “%(name)s” (%(id)d)") % {"name": shape.pipeline_name, "id": shape.pipeline_id},
+        _("Pipeline “%(name)s” (%(id)d)")
+        % {"name": schema.pipeline_name, "id": schema.pipeline_id},
     )
-    names = {stage.id: stage.name for stage in shape.stages}
+    names = {stage.id: stage.name for stage in schema.stages}
     for setting, stage in settings.stages.items():
-        values = {"setting": setting, "id": stage, "name": names.get(stage or shape.first_stage)}
+        values = {"setting": setting, "id": stage, "name": names.get(stage or schema.first_stage)}
         if stage is None:
             text = _("%(setting)s is empty: leads go to the first stage, “%(name)s”.") % values
             yield Finding("ok", "stage", text)
-        elif stage in shape.ordinary_stages:
+        elif stage in schema.ordinary_stages:
             yield Finding("ok", "stage", _("%(setting)s: stage “%(name)s” (%(id)d)") % values)
         else:
             yield Finding(
@@ -203,13 +204,13 @@ def _shape_findings(client: Client, settings: conf.AmoSettings) -> Findings:
                 "stage",
                 _("%(setting)s is %(id)d, which is no stage of this pipeline that takes leads.")
                 % values,
-                _("Choose one of these: %(stages)s.") % {"stages": shape.listed_stages},
+                _("Choose one of these: %(stages)s.") % {"stages": schema.listed_stages},
             )
-    yield _field_finding(shape)
+    yield _field_finding(schema)
 
 
-def _field_finding(shape: AccountShape) -> Finding:
-    missing = [code for code in WANTED_FIELDS if code not in shape.lead_fields]
+def _field_finding(schema: AccountSchema) -> Finding:
+    missing = [code for code in WANTED_FIELDS if code not in schema.lead_fields]
     if not missing:
         return Finding("ok", "fields", _("All UTM fields are there."))
     return Finding(
@@ -270,9 +271,9 @@ def _phone_findings(client: Client, settings: conf.AmoSettings, contact_id: int 
         )
 
 
-def _test_lead(client: Client, settings: conf.AmoSettings) -> tuple[TrialLead | None, Finding]:
+def _test_lead(client: Client, settings: conf.AmoSettings) -> tuple[SampleLead | None, Finding]:
     try:
-        trial = make_trial_lead(client, settings)
+        sample = make_sample_lead(client, settings)
     except OutcomeUnknown as error:
         text = _("Whether the test lead was made is not known: %(error)s") % {"error": error}
         fix = _("Look for it in the pipeline before you try again, and close it.")
@@ -283,18 +284,18 @@ def _test_lead(client: Client, settings: conf.AmoSettings) -> tuple[TrialLead | 
         return None, Finding("error", "test_lead", text, fix)
     except AmoError as error:
         return None, _no_answer(settings, error, about="test_lead")
-    url = {"url": lead_url(settings.base_url, trial.lead_id)}
-    if trial.merged:
+    url = {"url": lead_url(settings.base_url, sample.lead_id)}
+    if sample.merged:
         text = _("amoCRM's duplicate control put the test into an older lead: %(url)s") % url
         fix = _("Do not close it, it is somebody's: only take the tag “тест” off again.")
-        return trial, Finding("warning", "test_lead", text, fix)
+        return sample, Finding("warning", "test_lead", text, fix)
     text = _("Test lead made: %(url)s") % url
     fix = _("Close it when you have seen it: the API cannot delete.")
-    return trial, Finding("ok", "test_lead", text, fix)
+    return sample, Finding("ok", "test_lead", text, fix)
 
 
 def _no_answer(settings: conf.AmoSettings, error: AmoError, *, about: str = "account") -> Finding:
-    said = {"words": error.words or str(error), "url": settings.base_url}
+    said = {"words": error.crm_message or str(error), "url": settings.base_url}
     text, fix = {
         401: (
             _("amoCRM refuses the access token: %(words)s"),

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from amocrm import conf
-from amocrm.account.schema import AccountShape, find_shape
+from amocrm.account.schema import AccountSchema, fetch_schema
 from amocrm.api.client import connect
 from amocrm.api.schemas import CLOSED_STAGES
 from amocrm.api.tokens import expiry_warning, source
@@ -43,10 +43,10 @@ def check_account(
     settings = conf.current()
     try:
         with connect(settings) as client:
-            shape = find_shape(client.probing(), settings)
+            schema = fetch_schema(client.probing(), settings)
     except AmoError as error:
         return [_unanswered(error)]
-    return list(_stage_problems(settings, shape))
+    return list(_stage_problems(settings, schema))
 
 
 def _settings_problems(settings: conf.AmoSettings) -> Iterator[CheckMessage]:
@@ -97,9 +97,9 @@ def _settings_problems(settings: conf.AmoSettings) -> Iterator[CheckMessage]:
 
 
 def _stage_problems(
-    settings: conf.AmoSettings, shape: AccountShape | None
+    settings: conf.AmoSettings, schema: AccountSchema | None
 ) -> Iterator[CheckMessage]:
-    if shape is None:
+    if schema is None:
         yield Error(
             _("The account has no usable pipeline %(pipeline)s.")
             % {"pipeline": settings.pipeline_id or _("that is the main one")},
@@ -108,11 +108,11 @@ def _stage_problems(
         )
         return
     for name, stage in settings.stages.items():
-        if stage and stage not in shape.ordinary_stages:
+        if stage and stage not in schema.ordinary_stages:
             yield Error(
                 _("%(name)s is %(stage)d, which is no stage of the pipeline “%(pipeline)s”.")
-                % {"name": name, "stage": stage, "pipeline": shape.pipeline_name},
-                hint=_("Choose one of these: %(stages)s.") % {"stages": shape.listed_stages},
+                % {"name": name, "stage": stage, "pipeline": schema.pipeline_name},
+                hint=_("Choose one of these: %(stages)s.") % {"stages": schema.listed_stages},
                 id="amocrm.E011",
             )
 

@@ -20,16 +20,16 @@ from amocrm.api.schemas import Contact, Lead, newest_first
 from amocrm.errors import ComeBack, RetryLater
 from amocrm.identity import IdentityKey
 from amocrm.ledger import contact_key
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 from amocrm.models import DuplicateLead
 from amocrm.upsert import duplicates, lookup
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 MOST_PAGES = 10_000  # of 250: an account with more than that is not ours to walk
 MOST_MISSED = 500  # leads that the list left out: deleted ones are on contacts, too
-TRIES = 20
-TRY_AGAIN_AFTER = 5.0  # seconds
+MAX_ATTEMPTS = 20
+RETRY_SECONDS = 5.0  # seconds
 _SQL_BATCH = 500
 
 Report = Callable[[str, int], None]
@@ -55,81 +55,85 @@ class PersonWithDuplicates:
 
 
 @dataclass
-class Census:
+class ScanResult:
     """The active leads of the configured pipeline, and the contacts they are on."""
 
     leads: dict[int, Lead] = field(default_factory=dict)
     contacts: dict[int, Contact] = field(default_factory=dict)
 
 
-def take(client: Client, pipeline_id: int, report: Report = lambda what, so_far: None) -> Census:
+def scan(
+    client: Client, pipeline_id: int, report: Report = lambda what, so_far: None
+) -> ScanResult:
     """Walk all leads and contacts. ``report`` is told of each page: ``leads`` or ``contacts``,
     and how many were read so far.
 
     Trouble that passes (a hold, a busy limiter, a 5xx) is waited out; what does not pass is
     raised after some minutes.
     """
-    census = Census()
+    scanned = ScanResult()
     seen: set[int] = set()
     for lead in _walk(client.newest_leads, lambda so_far: report("leads", so_far)):
         seen.add(lead.id)
         if lead.is_active(pipeline_id):
-            census.leads[lead.id] = lead
+            scanned.leads[lead.id] = lead
     most_seen = len(seen) + MOST_MISSED
-    wanted = {contact_id for lead in census.leads.values() for contact_id in lead.contact_ids}
+    wanted = {contact_id for lead in scanned.leads.values() for contact_id in lead.contact_ids}
     for contact in _walk(client.newest_contacts, lambda so_far: report("contacts", so_far)):
         missed = set(contact.lead_ids) - seen if len(seen) < most_seen else set()
-        if missed and _take_missed(client, census, missed, pipeline_id):
+        if missed and _take_missed(client, scanned, missed, pipeline_id):
             wanted.add(contact.id)
         seen |= missed
         if contact.id in wanted:
-            census.contacts[contact.id] = contact
-    for contact_id in sorted(wanted - census.contacts.keys()):
+            scanned.contacts[contact.id] = contact
+    for contact_id in sorted(wanted - scanned.contacts.keys()):
         # The list leaves some out: contacts of leads that nobody accepted yet, for example.
         found = _patiently(partial(client.contact, contact_id))
         if found is not None:
-            census.contacts[contact_id] = found
-    return census
+            scanned.contacts[contact_id] = found
+    return scanned
 
 
-def _take_missed(client: Client, census: Census, missed: set[int], pipeline_id: int) -> bool:
+def _take_missed(client: Client, scanned: ScanResult, missed: set[int], pipeline_id: int) -> bool:
     """Ask for leads that the list left out, which shifts when one of its leads is deleted
     meanwhile; whether any of them is active."""
     found = [_patiently(partial(client.lead, lead_id)) for lead_id in sorted(missed)]
     active = {lead.id: lead for lead in found if lead and lead.is_active(pipeline_id)}
-    census.leads |= active
+    scanned.leads |= active
     return bool(active)
 
 
 def people_with_duplicates(
-    census: Census, settings: conf.AmoSettings
+    scanned: ScanResult, settings: conf.AmoSettings
 ) -> list[PersonWithDuplicates]:
     """Everybody with more than one active lead, who has the most first."""
     carried = {
-        contact.id: lookup.carried_by(contact, settings) for contact in census.contacts.values()
+        contact.id: lookup.carried_by(contact, settings) for contact in scanned.contacts.values()
     }
-    together = _Together()
+    together = _Groups()
     for contact_id, keys in carried.items():
         for key in keys:
             together.join(contact_key(contact_id), key)
     _join_what_the_ledger_knows(together, carried, settings.account)
 
     leads: dict[IdentityKey, set[int]] = {}
-    for lead in census.leads.values():
+    for lead in scanned.leads.values():
         for contact_id in lead.contact_ids:
             leads.setdefault(together.root(contact_key(contact_id)), set()).add(lead.id)
     contacts: dict[IdentityKey, list[int]] = {}
-    for contact_id in sorted(census.contacts):
+    for contact_id in sorted(scanned.contacts):
         contacts.setdefault(together.root(contact_key(contact_id)), []).append(contact_id)
 
     found = [
         PersonWithDuplicates(
-            names=tuple(dict.fromkeys(census.contacts[one].name for one in contacts.get(root, ()))),
+            names=tuple(
+                dict.fromkeys(scanned.contacts[one].name for one in contacts.get(root, ()))
+            ),
             identities=tuple(
                 sorted({key for one in contacts.get(root, ()) for key in carried[one]})
             ),
             contact_ids=tuple(contacts.get(root, ())),
-            lead_ids=tuple(lead.id for lead in newest_first(census.leads[one] for one in ids)),
+            lead_ids=tuple(lead.id for lead in newest_first(scanned.leads[one] for one in ids)),
         )
         for root, ids in leads.items()
         if len(ids) > 1
@@ -137,7 +141,9 @@ def people_with_duplicates(
     return sorted(found, key=lambda person: (-len(person.lead_ids), person.lead_ids))
 
 
-def refresh_known_duplicates(client: Client, census: Census, pipeline_id: int, account: str) -> int:
+def refresh_known_duplicates(
+    client: Client, scanned: ScanResult, pipeline_id: int, account: str
+) -> int:
     """Mark known duplicates closed whose lead is not active any more; how many there were.
 
     A lead that the walk did not show is asked for: lists shift while they are read.
@@ -145,7 +151,7 @@ def refresh_known_duplicates(client: Client, census: Census, pipeline_id: int, a
     rows = DuplicateLead.objects.filter(state=DuplicateLead.State.ACTIVE, person__account=account)
     closed = 0
     for person_id, lead_id in list(rows.values_list("person_id", "lead_id")):
-        if lead_id in census.leads:
+        if lead_id in scanned.leads:
             continue
         lead = _patiently(partial(client.lead, lead_id))
         if lead is None or not lead.is_active(pipeline_id):
@@ -165,20 +171,20 @@ def _walk(fetch: Callable[[int], Page[R]], report: Callable[[int], None]) -> Ite
         seen.update(row.id for row in new)
         report(len(seen))
         yield from new
-    log.warning("🔎 More than %d pages: the rest is unread", MOST_PAGES)
+    logger.warning("🔎 More than %d pages: the rest is unread", MOST_PAGES)
 
 
 def _patiently(ask: Callable[[], T]) -> T:
-    for _ in range(TRIES - 1):
+    for _ in range(MAX_ATTEMPTS - 1):
         try:
             return ask()
         except (ComeBack, RetryLater) as error:
-            log.info("🔎 Waiting to go on: %s", error)
-            time.sleep(TRY_AGAIN_AFTER)
+            logger.info("🔎 Waiting to go on: %s", error)
+            time.sleep(RETRY_SECONDS)
     return ask()
 
 
-class _Together:
+class _Groups:
     """Which keys are one person (union-find)."""
 
     def __init__(self) -> None:
@@ -197,7 +203,7 @@ class _Together:
 
 
 def _join_what_the_ledger_knows(
-    together: _Together, carried: dict[int, frozenset[IdentityKey]], account: str
+    together: _Groups, carried: dict[int, frozenset[IdentityKey]], account: str
 ) -> None:
     keys = sorted({contact_key(one) for one in carried}.union(*carried.values()))
     first: dict[int, IdentityKey] = {}

@@ -19,7 +19,7 @@ from amocrm.upsert.lookup import queries
 
 CONTACT_PAGES = 4  # of the newest contacts, to look for a formatted phone in
 SEARCH_PAGES = 3
-INDEX_PATIENCE = 60.0  # seconds until a new contact should be findable
+INDEX_MAX_WAIT = 60.0  # seconds until a new contact should be findable
 ASK_EVERY = 3.0
 
 Verdict = Literal["digits", "all", "neither"]
@@ -72,7 +72,7 @@ def _is_indexed(client: Client, contact: Contact) -> bool:
     """Wait until the search shows the contact at all: by its e-mail, which has one spelling."""
     if not contact.emails:
         return False
-    give_up = time.monotonic() + INDEX_PATIENCE
+    give_up = time.monotonic() + INDEX_MAX_WAIT
     while not _finds(client, contact.emails[0], contact.id):
         if time.monotonic() > give_up:
             return False

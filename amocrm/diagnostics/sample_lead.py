@@ -9,7 +9,7 @@ import phonenumbers
 from django.utils.translation import gettext as _
 
 from amocrm import conf
-from amocrm.account.schema import find_shape
+from amocrm.account.schema import fetch_schema
 from amocrm.api.client import Client
 from amocrm.errors import Refused
 from amocrm.identity import printed_phone
@@ -18,7 +18,7 @@ TAG = "тест"
 
 
 @dataclass(frozen=True)
-class TrialLead:
+class SampleLead:
     """What was made; ``merged``: amoCRM's duplicate control put it into somebody's lead."""
 
     lead_id: int
@@ -26,14 +26,14 @@ class TrialLead:
     merged: bool
 
 
-def make_trial_lead(client: Client, settings: conf.AmoSettings) -> TrialLead:
+def make_sample_lead(client: Client, settings: conf.AmoSettings) -> SampleLead:
     """One lead on a new contact that nobody can be: its e-mail is of a domain that cannot
     receive mail (RFC 2606), its phone its country's example number, as people print it.
 
     The ledger is told nothing: this is nobody. Raises what the client raises.
     """
-    shape = find_shape(client, settings)
-    if shape is None:
+    schema = fetch_schema(client, settings)
+    if schema is None:
         raise Refused("the account has no usable pipeline (AMOCRM_PIPELINE_ID)")
     fields = [("EMAIL", f"amocrm-check-{secrets.token_hex(6)}@example.com")]
     if phone := _example_phone(settings.phone_region):
@@ -48,13 +48,13 @@ def make_trial_lead(client: Client, settings: conf.AmoSettings) -> TrialLead:
     }
     body = {
         "name": name,
-        "pipeline_id": shape.pipeline_id,
-        "status_id": shape.first_stage,
+        "pipeline_id": schema.pipeline_id,
+        "status_id": schema.first_stage,
         "tags_to_add": [{"name": TAG}],
         "_embedded": {"contacts": [contact]},
     }
     made = client.create_lead(body)
-    return TrialLead(made.lead_id, made.contact_id, made.merged)
+    return SampleLead(made.lead_id, made.contact_id, made.merged)
 
 
 def _example_phone(region: str) -> str:

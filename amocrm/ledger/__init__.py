@@ -2,7 +2,7 @@
 
 Every write is one conditional ``UPDATE … WHERE version = <read before looking>``, committed
 before the next step. Nobody who looked at an older state can change a newer one, whatever
-became of the locks: 0 rows changed raises :class:`~amocrm.errors.ClaimLost`.
+became of the locks: 0 rows changed raises :class:`~amocrm.errors.PersonChanged`.
 
 The life of a person's lead::
 
@@ -10,40 +10,40 @@ The life of a person's lead::
        ▲                  │ └────adopt────▶ recorded     reconcile found it in the CRM
        └──────release─────┘                              reconcile found that there is none
 
-Whoever was overtaken disowns the lead it has made all the same: nobody adopts it any more.
+Whoever came too late *supersedes* the lead it has made: nobody adopts that one any more.
 
-``state`` reads, ``naming`` decides who is one person, ``claims`` moves along the arrows.
+``state`` reads, ``resolution`` decides who is one person, ``claims`` moves along the arrows.
 """
 
-from amocrm.ledger.claims import adopt, claim, disown, is_claim_of, record, release
+from amocrm.ledger.claims import adopt, claim, is_claim_of, record, release, supersede
 from amocrm.ledger.resolution import (
-    ClaimStands,
+    CreationPending,
     contact_key,
     forget_account,
     forget_contact,
-    learn,
-    name,
+    link,
     owners,
+    resolve,
 )
-from amocrm.ledger.state import PersonState, claim_lost, is_recorded, read, version_of
+from amocrm.ledger.state import PersonState, is_recorded, person_changed, read, version_of
 
 __all__ = [
-    "ClaimStands",
+    "CreationPending",
     "PersonState",
     "adopt",
     "claim",
-    "claim_lost",
     "contact_key",
-    "disown",
     "forget_account",
     "forget_contact",
     "is_claim_of",
     "is_recorded",
-    "learn",
-    "name",
+    "link",
     "owners",
+    "person_changed",
     "read",
     "record",
     "release",
+    "resolve",
+    "supersede",
     "version_of",
 ]

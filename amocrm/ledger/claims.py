@@ -12,22 +12,22 @@ from django.db.models import F
 from django.utils import timezone
 
 from amocrm.counters import Event, count
-from amocrm.ledger.state import PersonState, claim_lost
-from amocrm.log_context import logger
+from amocrm.ledger.state import PersonState, person_changed
+from amocrm.log_context import get_logger
 from amocrm.models import DuplicateLead, Person
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 
 def claim(person: PersonState, reference: str) -> PersonState:
     """Say that a lead is about to be sent for ``reference``: nobody else can until it is
     recorded, adopted or released.
 
-    Raises :class:`~amocrm.errors.ClaimLost` when the person has changed since it was read,
+    Raises :class:`~amocrm.errors.PersonChanged` when the person has changed since it was read,
     or had a claim when it was.
     """
     if person.creating_since:
-        raise claim_lost(person.lock_name, "a lead may be on its way already")
+        raise person_changed(person.lock_name, "a lead may be on its way already")
     ref = f"{reference}/{secrets.token_hex(6)}"
     return _write(person, "claim", creating_since=timezone.now(), creating_ref=ref)
 
@@ -35,7 +35,7 @@ def claim(person: PersonState, reference: str) -> PersonState:
 def record(person: PersonState, lead_id: int) -> PersonState:
     """The person's lead is ``lead_id``, and none is on its way.
 
-    Raises :class:`~amocrm.errors.ClaimLost` when the person has changed since it was read.
+    Raises :class:`~amocrm.errors.PersonChanged` when the person has changed since it was read.
     """
     return _write(
         person,
@@ -50,7 +50,7 @@ def record(person: PersonState, lead_id: int) -> PersonState:
 def adopt(person: PersonState, lead_id: int) -> PersonState:
     """Record a lead that reconciling found in the CRM."""
     adopted = record(person, lead_id)
-    log.info("🧲 [DEDUP] ADOPTED lead: ID %s, made by a try whose end nobody saw", lead_id)
+    logger.info("🧲 [DEDUP] ADOPTED lead: ID %s, made by a try whose end nobody saw", lead_id)
     count(Event.ADOPTED)
     return adopted
 
@@ -58,20 +58,20 @@ def adopt(person: PersonState, lead_id: int) -> PersonState:
 def release(person: PersonState) -> PersonState:
     """No lead is on its way after all.
 
-    Raises :class:`~amocrm.errors.ClaimLost` when the person has changed since it was read:
+    Raises :class:`~amocrm.errors.PersonChanged` when the person has changed since it was read:
     a claim that somebody else made meanwhile is theirs.
     """
     released = _write(person, "release", creating_since=None, creating_ref="")
-    log.info("🕊 [DEDUP] Claim released: no lead was made")
+    logger.info("🕊 [DEDUP] Claim released: no lead was made")
     count(Event.RELEASED)
     return released
 
 
-def disown(person: PersonState, lead_id: int) -> PersonState:
+def supersede(person: PersonState, lead_id: int) -> PersonState:
     """Say that ``lead_id``, which one of our tries has just made, may have to be closed.
 
     Whoever looked at the person before cannot adopt it any more, and whoever looks now sees
-    it. Raises :class:`~amocrm.errors.ClaimLost` when the person has changed since it was read.
+    it. Raises :class:`~amocrm.errors.PersonChanged` when the person has changed since it was read.
     """
     with transaction.atomic():
         is_changed = _update(person)
@@ -80,12 +80,12 @@ def disown(person: PersonState, lead_id: int) -> PersonState:
                 person_id=person.id,
                 lead_id=lead_id,
                 defaults={
-                    "origin": DuplicateLead.Origin.RACED,
-                    "state": DuplicateLead.State.CLOSING,
+                    "origin": DuplicateLead.Origin.SUPERSEDED,
+                    "state": DuplicateLead.State.SUPERSEDED,
                 },
             )
     if not is_changed:
-        raise claim_lost(person.lock_name, "could not disown")
+        raise person_changed(person.lock_name, "could not disown")
     return replace(person, version=person.version + 1)
 
 
@@ -103,7 +103,7 @@ class _Fields(TypedDict, total=False):
 
 def _write(person: PersonState, verb: str, **fields: Unpack[_Fields]) -> PersonState:
     if not _update(person, **fields):
-        raise claim_lost(person.lock_name, f"could not {verb}")
+        raise person_changed(person.lock_name, f"could not {verb}")
     # Identities cannot have changed either: that raises the version.
     return replace(person, version=person.version + 1, **fields)
 

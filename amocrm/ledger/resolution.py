@@ -1,4 +1,4 @@
-"""Who is one person: entering identities, and uniting people who were named together."""
+"""Who is one person: entering identities, and uniting people who were named resolved."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from amocrm.counters import Event, count
-from amocrm.errors import ClaimLost
+from amocrm.errors import PersonChanged
 from amocrm.identity import IdentityKey, Kind, lock_name
-from amocrm.ledger.state import PersonState, claim_lost, state_of
-from amocrm.log_context import logger
+from amocrm.ledger.state import PersonState, person_changed, state_of
+from amocrm.log_context import get_logger
 from amocrm.models import DuplicateLead, Identity, Person
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 # How often a naming starts over when others name the same people in the same instant.
-NAMING_TRIES = 10
+RESOLVE_ATTEMPTS = 10
 
 
-class ClaimStands(Exception):
+class CreationPending(Exception):
     """Two people cannot be united yet: ``person_id`` may have a lead on its way, and must be
     reconciled first."""
 
@@ -36,53 +36,53 @@ def contact_key(contact_id: int) -> IdentityKey:
     return IdentityKey("contact", str(contact_id))
 
 
-def name(account: str, named: Iterable[IdentityKey]) -> PersonState:
+def resolve(account: str, named: Iterable[IdentityKey]) -> PersonState:
     """Insert every identity in ``named`` and make them one person.
 
-    Raises :class:`ClaimStands` when they belong to several people of whom one may have a lead
+    Raises :class:`CreationPending` when they belong to several people of whom one may have a lead
     on its way; what was new in ``named`` is in the ledger by then. Raises
-    :class:`~amocrm.errors.ClaimLost` when others keep naming the same people.
+    :class:`~amocrm.errors.PersonChanged` when others keep naming the same people.
     """
     keys = sorted(named)
     if not keys:
         raise ValueError("nobody is named")
-    for _ in range(NAMING_TRIES):
+    for _ in range(RESOLVE_ATTEMPTS):
         try:
             with transaction.atomic():
-                together = _name_together(account, keys)
+                resolved = _resolve_rows(account, keys)
         except (IntegrityError, _ChangedMeanwhile):
             continue  # another process named one of them first: read again
-        return _settled(together)
-    raise claim_lost(lock_name(keys), "others keep naming the same person")
+        return _counted(resolved)
+    raise person_changed(lock_name(keys), "others keep naming the same person")
 
 
-def learn(person: PersonState, found: Iterable[IdentityKey]) -> PersonState:
+def link(person: PersonState, found: Iterable[IdentityKey]) -> PersonState:
     """Enter what belongs to ``person`` as the CRM tells; answer the person with it.
 
-    Raises :class:`~amocrm.errors.ClaimLost` when the person has changed since it was read, or
-    has just grown together with another one (everything must be looked up again), and
-    :class:`ClaimStands` when it must but cannot yet.
+    Raises :class:`~amocrm.errors.PersonChanged` when the person has changed since it was read, or
+    has just grown resolved with another one (everything must be looked up again), and
+    :class:`CreationPending` when it must but cannot yet.
     """
     new = frozenset(found) - person.identities
     if not new:
         return person
     try:
         with transaction.atomic():
-            together = _name_together(
+            resolved = _resolve_rows(
                 person.account, sorted(new | person.identities), expected=person
             )
     except (IntegrityError, _ChangedMeanwhile) as error:
-        raise claim_lost(person.lock_name, "somebody else was entering identities") from error
-    state = _settled(together)
-    if together.united:
-        raise ClaimLost("two people turned out to be one", lock_name=state.lock_name)
+        raise person_changed(person.lock_name, "somebody else was entering identities") from error
+    state = _counted(resolved)
+    if resolved.merged:
+        raise PersonChanged("two people turned out to be one", lock_name=state.lock_name)
     return state
 
 
 def forget_contact(person: PersonState, contact_id: int) -> PersonState:
     """Drop a contact that the CRM says is gone (204).
 
-    Raises :class:`~amocrm.errors.ClaimLost` when the person has changed since it was read.
+    Raises :class:`~amocrm.errors.PersonChanged` when the person has changed since it was read.
     """
     row = Person(id=person.id, version=person.version)
     try:
@@ -94,8 +94,8 @@ def forget_contact(person: PersonState, contact_id: int) -> PersonState:
             row.refresh_from_db()
             state = state_of(row)
     except _ChangedMeanwhile as error:
-        raise claim_lost(person.lock_name, "could not forget a contact") from error
-    log.info("🧹 [DEDUP] Contact %s is gone from the CRM: forgotten", contact_id)
+        raise person_changed(person.lock_name, "could not forget a contact") from error
+    logger.info("🧹 [DEDUP] Contact %s is gone from the CRM: forgotten", contact_id)
     return state
 
 
@@ -105,7 +105,7 @@ def forget_account(account: str) -> int:
     people = Person.objects.filter(account=account)
     with transaction.atomic():
         Identity.objects.filter(account=account).delete()
-        people.update(united_into=None)
+        people.update(merged_into=None)
         return people.delete()[1].get("amocrm.Person", 0)
 
 
@@ -114,23 +114,23 @@ class _ChangedMeanwhile(Exception):
 
 
 @dataclass(frozen=True)
-class _Together:
+class _Resolved:
     state: PersonState
-    united: int
+    merged: int
     claimed: int | None
 
 
-def _settled(together: _Together) -> PersonState:
-    for _ in range(together.united):
-        count(Event.UNITED)
-    if together.claimed is not None:
-        raise ClaimStands(together.claimed)
-    return together.state
+def _counted(resolved: _Resolved) -> PersonState:
+    for _ in range(resolved.merged):
+        count(Event.MERGED)
+    if resolved.claimed is not None:
+        raise CreationPending(resolved.claimed)
+    return resolved.state
 
 
-def _name_together(
+def _resolve_rows(
     account: str, keys: list[IdentityKey], *, expected: PersonState | None = None
-) -> _Together:
+) -> _Resolved:
     """Make ``keys`` one person inside the caller's transaction.
 
     Rows are locked in the order of their ids and identities inserted in theirs, so that two
@@ -152,7 +152,7 @@ def _name_together(
     if claimed:
         person = claimed
     elif people:
-        person = _unite(people)
+        person = _merge(people)
     else:
         person = Person.objects.create(account=account, lock_name=lock_name(keys))
 
@@ -163,9 +163,9 @@ def _name_together(
         )
         if people:
             _change(person)
-    return _Together(
+    return _Resolved(
         state=state_of(person),
-        united=0 if claimed or not people else len(people) - 1,
+        merged=0 if claimed or not people else len(people) - 1,
         claimed=claimed.pk if claimed else None,
     )
 
@@ -191,7 +191,7 @@ def owners(account: str, keys: Collection[IdentityKey]) -> dict[IdentityKey, int
     }
 
 
-def _unite(people: list[Person]) -> Person:
+def _merge(people: list[Person]) -> Person:
     """The lower id survives and owns everything; every version rises."""
     survivor, *others = people
     for other in others:
@@ -206,11 +206,13 @@ def _unite(people: list[Person]) -> Person:
             DuplicateLead.objects.get_or_create(
                 person=survivor,
                 lead_id=other.lead_id,
-                defaults={"origin": DuplicateLead.Origin.UNITED},
+                defaults={"origin": DuplicateLead.Origin.MERGED},
             )
-        _change(other, united_into=survivor)
+        _change(other, merged_into=survivor)
         _change(survivor)
-        log.info("🤝 [DEDUP] Two people are one: %s joins %s", other.lock_name, survivor.lock_name)
+        logger.info(
+            "🤝 [DEDUP] Two people are one: %s joins %s", other.lock_name, survivor.lock_name
+        )
     return survivor
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from amocrm.counters import Event, count
-from amocrm.errors import ClaimLost
+from amocrm.errors import PersonChanged
 from amocrm.identity import IdentityKey
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 from amocrm.models import Identity, Person
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class PersonState:
 def read(person_id: int) -> PersonState:
     """The person now. For one who was united into another: the one who survived."""
     person = Person.objects.get(id=person_id)
-    while person.united_into_id is not None:
-        person = Person.objects.get(id=person.united_into_id)
+    while person.merged_into_id is not None:
+        person = Person.objects.get(id=person.merged_into_id)
     return state_of(person)
 
 
@@ -73,8 +73,8 @@ def state_of(person: Person) -> PersonState:
     )
 
 
-def claim_lost(lock_name: str, why: str) -> ClaimLost:
+def person_changed(lock_name: str, why: str) -> PersonChanged:
     """Log, count and build the error of everybody who came too late."""
-    log.info("↩️ [DEDUP] Person changed meanwhile: %s (%s)", lock_name, why)
-    count(Event.CLAIM_LOST)
-    return ClaimLost(f"the person changed meanwhile: {why}", lock_name=lock_name)
+    logger.info("↩️ [DEDUP] Person changed meanwhile: %s (%s)", lock_name, why)
+    count(Event.PERSON_CHANGED)
+    return PersonChanged(f"the person changed meanwhile: {why}", lock_name=lock_name)

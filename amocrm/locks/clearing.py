@@ -17,26 +17,26 @@ from redis_lock import UNLOCK_SCRIPT
 from amocrm import counters, log_context
 from amocrm.counters import Event
 from amocrm.locks import history
-from amocrm.locks.connection import TROUBLE, locks_client
+from amocrm.locks.connection import REDIS_ERRORS, locks_client
 from amocrm.locks.inventory import LockRow, as_value
 from amocrm.locks.names import SIGNAL_LIFE_MS, is_ours, key_of, signal_of
 
 _BATCH = 500
 
-logger = log_context.logger(__name__)
+logger = log_context.get_logger(__name__)
 
 
 class Result(StrEnum):
     """What became of a lock that was to be cleared.
 
-    ``NO_LOCK``: something else than a string lies under its key, and stays. ``UNKNOWN``: Redis
+    ``NOT_A_LOCK``: something else than a string lies under its key, and stays. ``UNKNOWN``: Redis
     went silent meanwhile.
     """
 
     CLEARED = "cleared"
     MISSING = "missing"
     CHANGED = "changed"
-    NO_LOCK = "no lock"
+    NOT_A_LOCK = "no lock"
     UNKNOWN = "unknown"
 
 
@@ -63,7 +63,7 @@ def clear(rows: Sequence[LockRow], *, by: str, why: str) -> list[Cleared]:
     try:
         for at in range(0, len(rows), _BATCH):
             outcome += _clear(client, rows[at : at + _BATCH])
-    except TROUBLE:
+    except REDIS_ERRORS:
         outcome += [Cleared(row, Result.UNKNOWN) for row in rows[len(outcome) :]]
     gone = [one.row for one in outcome if one.result is Result.CLEARED]
     history.record_cleared([(row.name, row.holder_id, row.held_ms) for row in gone], by=by, why=why)
@@ -98,5 +98,5 @@ def _result(refused: int | Exception, exists: int | Exception) -> Result:
     if refused == 0:
         return Result.CLEARED
     if isinstance(refused, Exception):
-        return Result.NO_LOCK if "WRONGTYPE" in str(refused) else Result.UNKNOWN
+        return Result.NOT_A_LOCK if "WRONGTYPE" in str(refused) else Result.UNKNOWN
     return Result.MISSING if exists == 0 else Result.CHANGED

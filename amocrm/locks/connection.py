@@ -22,7 +22,7 @@ PROBE_TIMEOUT = 1.0
 
 # Whatever an unwell Redis makes of a call. The cache backend turns a client it cannot
 # build into NotImplementedError.
-TROUBLE: tuple[type[Exception], ...] = (
+REDIS_ERRORS: tuple[type[Exception], ...] = (
     RedisError,
     ConnectionInterrupted,
     OSError,

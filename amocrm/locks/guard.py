@@ -19,14 +19,14 @@ from amocrm import conf, counters, log_context
 from amocrm.counters import Event
 from amocrm.errors import LockBusy, LockLost, LockUnavailable
 from amocrm.locks import connection, history
-from amocrm.locks.connection import TROUBLE, RedisLock
+from amocrm.locks.connection import REDIS_ERRORS, RedisLock
 from amocrm.locks.history import Kind
 from amocrm.locks.holder import Holder
 from amocrm.locks.names import is_ours, signal_of
 
 SLICE = 0.5
 
-logger = log_context.logger(__name__)
+logger = log_context.get_logger(__name__)
 
 
 @dataclass
@@ -71,7 +71,7 @@ class HeldLock:
                 f"{self.held_ms} ms: the delivery stops and is tried again",
                 lock_name=self.name,
             ) from gone
-        except TROUBLE as trouble:
+        except REDIS_ERRORS as trouble:
             raise _unavailable(self.name, trouble) from trouble
         self._extended = time.monotonic()
 
@@ -96,7 +96,7 @@ class HeldLock:
             self._lock.release()
         except NotAcquired:
             self._note_loss()
-        except TROUBLE as trouble:
+        except REDIS_ERRORS as trouble:
             logger.warning(
                 "⚠️ Lock NOT RELEASED: %s (held %d ms); it runs out within %d s: %s [LOCK]",
                 self.name,
@@ -163,7 +163,7 @@ def _acquire(name: str, reference: str, *, ttl: int, wait: float) -> HeldLock:
         except BaseException as trouble:
             # What was lost may be the answer, not the command: the lock may be ours by now.
             _take_back(name, holder)
-            if isinstance(trouble, TROUBLE):
+            if isinstance(trouble, REDIS_ERRORS):
                 raise _unavailable(name, trouble) from trouble
             raise
         if left <= 0:
@@ -173,7 +173,7 @@ def _acquire(name: str, reference: str, *, ttl: int, wait: float) -> HeldLock:
 def _lock(name: str, holder: Holder, ttl: int) -> RedisLock:
     try:
         return connection.lock(name, value=holder.encode(), ttl=ttl)
-    except TROUBLE as trouble:
+    except REDIS_ERRORS as trouble:
         raise _unavailable(name, trouble) from trouble
 
 
@@ -218,7 +218,7 @@ def _take_back(name: str, holder: Holder) -> None:
     """Let go of what may have become ours, without waiting long for a Redis that is unwell."""
     try:
         connection.impatient_lock(name, value=holder.encode()).release()
-    except (NotAcquired, *TROUBLE) as trouble:
+    except (NotAcquired, *REDIS_ERRORS) as trouble:
         logger.debug("Nothing to take back: %s", trouble)
 
 

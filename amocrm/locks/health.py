@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from amocrm import conf
-from amocrm.locks.connection import TROUBLE, probe_client
+from amocrm.locks.connection import REDIS_ERRORS, probe_client
 
 _PROBE = "amocrm:lock-probe"
 _PROBE_LIFE_MS = 1_000
@@ -37,11 +37,11 @@ def check() -> Health:
     try:
         client = probe_client()
         client.ping()
-    except TROUBLE as trouble:
+    except REDIS_ERRORS as trouble:
         return Health(enabled=True, trouble=str(trouble))
     try:
         client.set(_PROBE, 1, px=_PROBE_LIFE_MS)
-    except TROUBLE as trouble:
+    except REDIS_ERRORS as trouble:
         return Health(enabled=True, connected=True, trouble=str(trouble))
     return Health(enabled=True, connected=True, available=True, evicts=_eviction_policy(client))
 
@@ -49,7 +49,7 @@ def check() -> Health:
 def _eviction_policy(client: Redis) -> str:
     try:
         memory = client.info("memory")
-    except TROUBLE:  # many hosted ones refuse to tell, and are no worse for locks
+    except REDIS_ERRORS:  # many hosted ones refuse to tell, and are no worse for locks
         return ""
     policy = str(memory.get("maxmemory_policy", _KEEPS_EVERYTHING))
     return "" if policy == _KEEPS_EVERYTHING else policy

@@ -1,12 +1,11 @@
 """What happened to the locks: a capped Redis stream, written on the way and read by operators.
 
 Writing is best effort: it fails silently (one warning a while) and never holds a delivery up
-for longer than a moment. After a failure it is left alone for ``REST`` seconds.
+for longer than a moment. After a failure it is left alone for ten seconds.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,18 +13,18 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, cast
 
-from amocrm.locks.connection import TROUBLE, history_client
+from amocrm.circuit_breaker import CircuitBreaker
+from amocrm.locks.connection import REDIS_ERRORS, history_client
 from amocrm.locks.holder import Holder, decode
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 
 STREAM = "amocrm:lock-events"
 CAPACITY = 10_000
-REST = 10.0
 _PAGE = 1_000
 _BATCH = 500
 
-log = logger(__name__)
-_silent_until = 0.0
+logger = get_logger(__name__)
+breaker = CircuitBreaker(seconds=10)
 
 
 class Kind(StrEnum):
@@ -87,8 +86,7 @@ def record_cleared(cleared: list[tuple[str, str, int | None]], *, by: str, why: 
 
 def record_all(entries: list[dict[str, str]]) -> None:
     """Append the entries. Never raises."""
-    global _silent_until
-    if not entries or time.monotonic() < _silent_until:
+    if not entries or breaker.is_open:
         return
     try:
         for at in range(0, len(entries), _BATCH):
@@ -96,17 +94,19 @@ def record_all(entries: list[dict[str, str]]) -> None:
             for entry in entries[at : at + _BATCH]:
                 pipeline.xadd(STREAM, cast(Any, entry), maxlen=CAPACITY, approximate=True)
             pipeline.execute()
-    except TROUBLE as trouble:
-        _silent_until = time.monotonic() + REST
-        log.warning(
-            "The locks' history is not written for %.0f s: %s", REST, type(trouble).__name__
+    except REDIS_ERRORS as trouble:
+        breaker.open()
+        logger.warning(
+            "The locks' history is not written for %.0f s: %s",
+            breaker.seconds,
+            type(trouble).__name__,
         )
 
 
 def latest(limit: int, match: Callable[[LockEvent], bool] | None = None) -> list[LockEvent]:
     """The newest events first, at most ``limit`` of those that ``match``.
 
-    Raises one of :data:`amocrm.locks.connection.TROUBLE` when Redis does not answer.
+    Raises one of :data:`amocrm.locks.connection.REDIS_ERRORS` when Redis does not answer.
     """
     page = limit if match is None else _PAGE
     matching = (event for event in _newest_first(page) if match is None or match(event))

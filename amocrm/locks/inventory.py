@@ -45,7 +45,7 @@ class LockRow:
 
 
 def list_locks() -> list[LockRow]:
-    """Every lock of ours, by name. Raises one of ``connection.TROUBLE`` without Redis."""
+    """Every lock of ours, by name. Raises one of ``connection.REDIS_ERRORS`` without Redis."""
     names = sorted(key.decode("utf-8", "replace") for key in _keys())
     return read_locks([name.removeprefix(KEY_PREFIX) for name in names])
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from amocrm import conf, ledger
-from amocrm.account.schema import AccountShape, shape
+from amocrm.account.schema import AccountSchema, cached_schema
 from amocrm.api.client import Client
 from amocrm.contract import Action, LeadRequest, Progress
 from amocrm.identity import IdentityKey
@@ -20,13 +20,13 @@ class StartOver(Exception):
 
 
 @dataclass
-class Work:
+class UpsertContext:
     """``named`` is what the submission names, as far as it identifies somebody; ``person`` is
     always the state that our last look or write left behind.
 
     ``action`` is what adopting a lead after an earlier try was, for the result.
 
-    ``crm`` calls :meth:`checkpoint` before every request; ``bare_crm`` does not, and is only
+    ``crm`` calls :meth:`checkpoint` before every request; ``unguarded_crm`` does not, and is only
     for undoing what is surely our own.
     """
 
@@ -36,32 +36,33 @@ class Work:
     settings: conf.AmoSettings
     person: PersonState
     lock: HeldLock
-    bare_crm: Client
+    unguarded_crm: Client
     action: Action | None = None
 
     @property
     def crm(self) -> Client:
         """The client that asks for permission before every request."""
-        return self.bare_crm.guarded_by(self.checkpoint)
+        return self.unguarded_crm.guarded_by(self.checkpoint)
 
     def checkpoint(self) -> None:
         """Go on only while the lock, the person and the delivery are ours.
 
         Raises :class:`~amocrm.errors.LockLost`, :class:`~amocrm.errors.LockUnavailable` or
-        :class:`~amocrm.errors.ClaimLost`; nothing may be written after that.
+        :class:`~amocrm.errors.PersonChanged`, and what :meth:`Progress.heartbeat` raises; nothing
+        may be written after that.
         """
         self.lock.extend()
         if ledger.version_of(self.person.id) != self.person.version:
-            raise ledger.claim_lost(self.person.lock_name, "seen at a checkpoint")
+            raise ledger.person_changed(self.person.lock_name, "seen at a checkpoint")
         self.progress.heartbeat()
 
-    def shape(self, *, fresh: bool = False) -> AccountShape:
+    def schema(self, *, fresh: bool = False) -> AccountSchema:
         """The account's pipeline, stages and fields."""
-        return shape(self.crm, self.settings, fresh=fresh)
+        return cached_schema(self.crm, self.settings, fresh=fresh)
 
 
 @contextmanager
-def work_on(
+def locked_context(
     person: PersonState,
     *,
     request: LeadRequest,
@@ -69,14 +70,14 @@ def work_on(
     progress: Progress,
     settings: conf.AmoSettings,
     crm: Client,
-) -> Iterator[Work]:
+) -> Iterator[UpsertContext]:
     """Hold the person's lock and read the person again under it.
 
     Raises what :func:`amocrm.locks.guard.hold` raises, and :class:`StartOver` when the person
-    was united into somebody else while we waited.
+    was merged into somebody else while we waited.
     """
     with hold(person.lock_name, reference=request.reference) as lock:
         now = ledger.read(person.id)
         if now.id != person.id:
             raise StartOver
-        yield Work(request, named, progress, settings, now, lock, crm)
+        yield UpsertContext(request, named, progress, settings, now, lock, crm)

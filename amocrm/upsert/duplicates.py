@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from amocrm.api.schemas import Lead, newest_first
 from amocrm.counters import Event, count
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 from amocrm.models import DuplicateLead
-from amocrm.upsert.context import Work
+from amocrm.upsert.context import UpsertContext
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 
 def unchecked(person_id: int) -> list[int]:
@@ -29,7 +29,7 @@ def mark_closed(person_id: int, lead_id: int) -> None:
     """This lead is no duplicate any more: closed, gone, or the recorded one. One that was
     disowned stays so until it is settled."""
     DuplicateLead.objects.filter(person_id=person_id, lead_id=lead_id).exclude(
-        state=DuplicateLead.State.CLOSING
+        state=DuplicateLead.State.SUPERSEDED
     ).update(state=DuplicateLead.State.CLOSED)
 
 
@@ -53,14 +53,14 @@ def mark_active(
             shown = DuplicateLead.objects.filter(pk=row.pk, state__in=not_shown)
             is_new = bool(shown.update(state=DuplicateLead.State.ACTIVE))
         if is_new:
-            log.warning("👯 [DEDUP] Another ACTIVE lead: ID %s beside ID %s", lead_id, kept)
+            logger.warning("👯 [DEDUP] Another ACTIVE lead: ID %s beside ID %s", lead_id, kept)
             count(Event.DUPLICATE_FOUND)
     mark_closed(person_id, kept)
 
 
-def choose(work: Work, leads: list[Lead]) -> Lead:
+def choose(context: UpsertContext, leads: list[Lead]) -> Lead:
     """The one that stays of several ACTIVE leads, the most recently updated; the others are
     shown."""
     kept, *others = newest_first(leads)
-    mark_active(work.person.id, [lead.id for lead in others], kept=kept.id)
+    mark_active(context.person.id, [lead.id for lead in others], kept=kept.id)
     return kept

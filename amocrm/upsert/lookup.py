@@ -16,45 +16,45 @@ from amocrm.api import paging
 from amocrm.api.schemas import Contact, Lead
 from amocrm.counters import Event, count
 from amocrm.identity import IdentityKey, identities, printed_email, printed_phone
-from amocrm.ledger import ClaimStands
-from amocrm.log_context import logger
-from amocrm.upsert.context import Work
+from amocrm.ledger import CreationPending
+from amocrm.log_context import get_logger
+from amocrm.upsert.context import UpsertContext
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 MOST_PAGES = 10
 MOST_NEW_PAGES = 40
 SEARCHED_DIGITS = 10
 
 
-def find_contacts(work: Work) -> list[Contact]:
+def find_contacts(context: UpsertContext) -> list[Contact]:
     """Every contact that is this person, newest first; the ledger learns all they carry.
 
     What a contact carries beyond what was asked for is searched for in turn. Raises
-    :class:`~amocrm.errors.ClaimLost` when two people turn out to be one.
+    :class:`~amocrm.errors.PersonChanged` when two people turn out to be one.
     """
     found: dict[int, Contact] = {}
     searched: set[IdentityKey] = set()
     asked: set[int] = set()
     while True:
-        keys = work.person.searchable - searched
-        contact_ids = work.person.contacts - found.keys() - asked
+        keys = context.person.searchable - searched
+        contact_ids = context.person.contacts - found.keys() - asked
         if not keys and not contact_ids:
             break
         for key in sorted(keys):
             searched.add(key)
-            _take(work, found, _search(work, key))
+            _take(context, found, _search(context, key))
         for contact_id in sorted(contact_ids - found.keys()):
             asked.add(contact_id)
-            if contact := _known_contact(work, contact_id):
-                _take(work, found, [contact])
+            if contact := _known_contact(context, contact_id):
+                _take(context, found, [contact])
     if len(found) > 1:
-        log.warning("👥 [DEDUP] Contacts %s are one person", sorted(found))
+        logger.warning("👥 [DEDUP] Contacts %s are one person", sorted(found))
         count(Event.TWO_CONTACTS)
     return sorted(found.values(), key=lambda contact: contact.id, reverse=True)
 
 
-def newest_contacts_of(work: Work, *, since: datetime) -> list[Contact]:
+def newest_contacts_of(context: UpsertContext, *, since: datetime) -> list[Contact]:
     """This person's contacts among those made ``since`` then: the search does not see what was
     made a moment ago, the list of the newest does.
 
@@ -62,19 +62,21 @@ def newest_contacts_of(work: Work, *, since: datetime) -> list[Contact]:
     may say when it was made.
     """
     found: dict[int, Contact] = {}
-    pages = paging.pages(work.crm.newest_contacts, most_pages=MOST_NEW_PAGES, what="new contacts")
+    pages = paging.pages(
+        context.crm.newest_contacts, most_pages=MOST_NEW_PAGES, what="new contacts"
+    )
     for page in pages:
-        _take(work, found, page)
+        _take(context, found, page)
         if all(contact.created_at < since for contact in page):
             break
     return list(found.values())
 
 
-def active_leads(work: Work, contacts: Iterable[Contact]) -> list[Lead]:
+def active_leads(context: UpsertContext, contacts: Iterable[Contact]) -> list[Lead]:
     """The ACTIVE leads of these contacts. A contact tells ids only, so every lead is asked for."""
-    pipeline_id = work.shape().pipeline_id
+    pipeline_id = context.schema().pipeline_id
     ids = {lead_id for contact in contacts for lead_id in contact.lead_ids}
-    leads = (work.crm.lead(lead_id) for lead_id in sorted(ids, reverse=True))
+    leads = (context.crm.lead(lead_id) for lead_id in sorted(ids, reverse=True))
     return [lead for lead in leads if lead and lead.is_active(pipeline_id)]
 
 
@@ -88,43 +90,43 @@ def carried_by(contact: Contact, settings: conf.AmoSettings) -> frozenset[Identi
     )
 
 
-def is_theirs(work: Work, contact: Contact) -> bool:
+def is_theirs(context: UpsertContext, contact: Contact) -> bool:
     """Whether this contact is the person: in the ledger, or by an e-mail or phone on it."""
-    return contact.id in work.person.contacts or bool(
-        carried_by(contact, work.settings) & work.person.searchable
+    return contact.id in context.person.contacts or bool(
+        carried_by(contact, context.settings) & context.person.searchable
     )
 
 
-def learn_contact(work: Work, contact: Contact) -> None:
+def link_contact(context: UpsertContext, contact: Contact) -> None:
     """Enter a verified contact, and all that it carries, into the ledger."""
     key = ledger.contact_key(contact.id)
-    work.person = ledger.learn(work.person, {key, *carried_by(contact, work.settings)})
+    context.person = ledger.link(context.person, {key, *carried_by(contact, context.settings)})
 
 
-def _take(work: Work, found: dict[int, Contact], hits: Iterable[Contact]) -> None:
+def _take(context: UpsertContext, found: dict[int, Contact], hits: Iterable[Contact]) -> None:
     for contact in hits:
-        if contact.id in found or not is_theirs(work, contact):
+        if contact.id in found or not is_theirs(context, contact):
             continue
         found[contact.id] = contact
         try:
-            learn_contact(work, contact)
-        except ClaimStands as standing:
+            link_contact(context, contact)
+        except CreationPending as standing:
             # While we reconcile this very person nobody can be united with it. What the
             # contact's leads tell is needed now; the ledger learns of it afterwards.
-            if standing.person_id != work.person.id:
+            if standing.person_id != context.person.id:
                 raise
 
 
-def _known_contact(work: Work, contact_id: int) -> Contact | None:
-    contact = work.crm.contact(contact_id)
+def _known_contact(context: UpsertContext, contact_id: int) -> Contact | None:
+    contact = context.crm.contact(contact_id)
     if contact is None:
-        work.person = ledger.forget_contact(work.person, contact_id)
+        context.person = ledger.forget_contact(context.person, contact_id)
     return contact
 
 
-def _search(work: Work, key: IdentityKey) -> Iterator[Contact]:
-    for query in queries(key, work.settings.phone_search):
-        search = partial(work.crm.search_contacts, query)
+def _search(context: UpsertContext, key: IdentityKey) -> Iterator[Contact]:
+    for query in queries(key, context.settings.phone_search):
+        search = partial(context.crm.search_contacts, query)
         yield from paging.each(search, most_pages=MOST_PAGES, what="found contacts")
 
 

@@ -17,43 +17,45 @@ from amocrm.account.links import lead_url
 from amocrm.api import paging
 from amocrm.contract import LeadRequest
 from amocrm.errors import AmoError, Refused, StillSettling
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 from amocrm.upsert import duplicates
-from amocrm.upsert.context import Work
+from amocrm.upsert.context import UpsertContext
 from amocrm.upsert.note_text import plain, readable, split
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 LONGEST_PART = 3500  # characters; amoCRM names no limit, longer texts were refused in the wild
 SMALL_PART = 1000
 MOST_PAGES = 10
 
 
-def write_note(work: Work, lead_id: int) -> None:
+def write_note(context: UpsertContext, lead_id: int) -> None:
     """Write what is missing of the submission's note.
 
     Raises :class:`~amocrm.errors.StillSettling` while an earlier try may still be carried out
     and :class:`~amocrm.errors.LeadGone` when there is no such lead any more. A refused note is
     made easier to take, then given up: it never fails a delivery whose lead exists.
     """
-    missing = _parts(work, lead_id)
-    sent_at = work.progress.note_sent_at
+    missing = _parts(context, lead_id)
+    sent_at = context.progress.note_sent_at
     if sent_at:
-        if timezone.now() - sent_at < work.settings.settle:
-            raise StillSettling("an earlier note may still arrive", lock_name=work.person.lock_name)
-        notes = partial(work.crm.note_texts, lead_id)
+        if timezone.now() - sent_at < context.settings.settle:
+            raise StillSettling(
+                "an earlier note may still arrive", lock_name=context.person.lock_name
+            )
+        notes = partial(context.crm.note_texts, lead_id)
         written = "\n".join(paging.each(notes, most_pages=MOST_PAGES, what="notes"))
         missing = {marker: text for marker, text in missing.items() if marker not in written}
     if not missing:
         return
     for texts in _versions(missing):
         try:
-            _send(work, lead_id, texts)
+            _send(context, lead_id, texts)
         except Refused as error:
-            log.warning("📝 amoCRM refused the note: %s", error)
+            logger.warning("📝 amoCRM refused the note: %s", error)
         else:
             return
-    log.error("📝 The lead ID %s has no note: amoCRM refused it in every form", lead_id)
+    logger.error("📝 The lead ID %s has no note: amoCRM refused it in every form", lead_id)
 
 
 def _versions(missing: Mapping[str, str]) -> Iterator[list[str]]:
@@ -71,44 +73,44 @@ def _versions(missing: Mapping[str, str]) -> Iterator[list[str]]:
     yield [f"Текст заявки не принят amoCRM, он хранится у нас.\n{marker}" for marker in missing]
 
 
-def _send(work: Work, lead_id: int, texts: list[str]) -> None:
-    before = work.progress.note_sent_at
+def _send(context: UpsertContext, lead_id: int, texts: list[str]) -> None:
+    before = context.progress.note_sent_at
     try:
-        work.crm.add_notes(
-            lead_id, texts, just_before=lambda: work.progress.note_sending(timezone.now())
+        context.crm.add_notes(
+            lead_id, texts, just_before=lambda: context.progress.note_sending(timezone.now())
         )
     except AmoError as error:
         # Back to what is still unknown of an earlier try, whose parts were looked up.
-        if error.not_done and work.progress.note_sent_at != before:
-            work.progress.note_sending(before)
+        if error.not_done and context.progress.note_sent_at != before:
+            context.progress.note_sending(before)
         raise
 
 
-def _parts(work: Work, lead_id: int) -> dict[str, str]:
+def _parts(context: UpsertContext, lead_id: int) -> dict[str, str]:
     """Marker → text. The parts depend on the request alone, so that every try has the same;
     other leads of the person, which may change, have a part of their own."""
-    request = work.request
-    pieces = split(note_text(request, work.shape().timezone), LONGEST_PART)
+    request = context.request
+    pieces = split(note_text(request, context.schema().timezone), LONGEST_PART)
     parts = {
         marker(request.reference, str(number)): _headed(request, piece, number, len(pieces))
         for number, piece in enumerate(pieces, start=1)
     }
-    if others := _other_leads(work, lead_id):
-        listed = "\n".join(lead_url(work.settings.base_url, one) for one in others)
+    if others := _other_leads(context, lead_id):
+        listed = "\n".join(lead_url(context.settings.base_url, one) for one in others)
         parts[marker(request.reference, "leads")] = (
             f"⚠️ У этого человека есть и другие активные сделки:\n{listed}"
         )
     return parts
 
 
-def _other_leads(work: Work, lead_id: int) -> list[int]:
+def _other_leads(context: UpsertContext, lead_id: int) -> list[int]:
     """The person's active leads beside this one, the recorded one among them: an earlier try
     may go on from a lead that is not recorded any more."""
-    found = set(duplicates.active(work.person.id))
-    recorded = work.person.lead_id
+    found = set(duplicates.active(context.person.id))
+    recorded = context.person.lead_id
     if recorded and recorded != lead_id:
-        lead = work.crm.lead(recorded)
-        if lead and lead.is_active(work.shape().pipeline_id):
+        lead = context.crm.lead(recorded)
+        if lead and lead.is_active(context.schema().pipeline_id):
             found.add(recorded)
     return sorted(found - {lead_id})
 

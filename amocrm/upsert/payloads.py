@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from amocrm.account.schema import AccountShape
+from amocrm.account.schema import AccountSchema
 from amocrm.api.schemas import Contact, Lead
 from amocrm.contract import LeadRequest
 from amocrm.errors import Rejected
 from amocrm.identity import IdentityKey
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 LONGEST_NAME = 250
 TAGS = "tags_to_add"
@@ -24,7 +24,7 @@ Body = dict[str, Any]
 
 def new_lead(
     request: LeadRequest,
-    shape: AccountShape,
+    schema: AccountSchema,
     *,
     contact: Contact | None,
     named: frozenset[IdentityKey],
@@ -34,8 +34,8 @@ def new_lead(
     lists (codes of custom fields, :data:`TAGS`) is left out."""
     body: Body = {
         "name": request.lead_name[:LONGEST_NAME],
-        "pipeline_id": shape.pipeline_id,
-        "status_id": request.stage or shape.first_stage,
+        "pipeline_id": schema.pipeline_id,
+        "status_id": request.stage or schema.first_stage,
         "request_id": request.reference,
         "_embedded": {
             "contacts": [{"id": contact.id} if contact else _new_contact(request, named)]
@@ -43,7 +43,7 @@ def new_lead(
     }
     if TAGS not in without and (tags := _tags(request.tags)):
         body[TAGS] = tags
-    if fields := _utm_fields(request.utm, shape, without):
+    if fields := _utm_fields(request.utm, schema, without):
         body["custom_fields_values"] = fields
     return body
 
@@ -51,7 +51,7 @@ def new_lead(
 def lead_changes(
     request: LeadRequest,
     lead: Lead,
-    shape: AccountShape,
+    schema: AccountSchema,
     *,
     without: frozenset[str] = frozenset(),
 ) -> Body:
@@ -65,12 +65,12 @@ def lead_changes(
     missing = _tags(tuple(tag for tag in request.tags if tag.casefold() not in there))
     if missing and TAGS not in without:
         body[TAGS] = missing
-    stage = request.stage or shape.first_stage
-    if shape.is_forward(lead.status_id, stage):
-        body["pipeline_id"] = shape.pipeline_id
+    stage = request.stage or schema.first_stage
+    if schema.is_forward(lead.status_id, stage):
+        body["pipeline_id"] = schema.pipeline_id
         body["status_id"] = stage
     empty = {key: value for key, value in request.utm.items() if _code(key) not in lead.filled}
-    if fields := _utm_fields(empty, shape, without):
+    if fields := _utm_fields(empty, schema, without):
         body["custom_fields_values"] = fields
     return body
 
@@ -157,13 +157,15 @@ def _code(utm_key: str) -> str:
     return utm_key.upper()
 
 
-def _utm_fields(utm: Mapping[str, str], shape: AccountShape, without: frozenset[str]) -> list[Body]:
+def _utm_fields(
+    utm: Mapping[str, str], schema: AccountSchema, without: frozenset[str]
+) -> list[Body]:
     fields = []
     for key, value in sorted(utm.items()):
         if not value or _code(key) in without:
             continue
-        if _code(key) in shape.lead_fields:
+        if _code(key) in schema.lead_fields:
             fields.append({"field_code": _code(key), "values": [{"value": value}]})
         else:
-            log.warning("🏷 The account has no field %s: left out of the lead", _code(key))
+            logger.warning("🏷 The account has no field %s: left out of the lead", _code(key))
     return fields

@@ -26,18 +26,18 @@ from amocrm.contract import LeadRequest, LeadResult, Progress
 from amocrm.counters import Event, count
 from amocrm.errors import ComeBack, NobodyToIdentify, StillSettling
 from amocrm.identity import IdentityKey, identities
-from amocrm.ledger import ClaimStands, PersonState
+from amocrm.ledger import CreationPending, PersonState
 from amocrm.upsert import duplicates, lookup, superseded
-from amocrm.upsert.context import StartOver, Work, work_on
+from amocrm.upsert.context import StartOver, UpsertContext, locked_context
 from amocrm.upsert.create import create_lead
 from amocrm.upsert.notes import write_note
 from amocrm.upsert.reconcile import reconcile
 from amocrm.upsert.update import update_lead
 
-log = log_context.logger(__name__)
+logger = log_context.get_logger(__name__)
 
 # How often a delivery begins anew before it gives way to others.
-MOST_STARTS = 5
+MAX_STARTS = 5
 
 
 def upsert_lead(request: LeadRequest, progress: Progress) -> LeadResult:
@@ -54,7 +54,7 @@ def upsert_lead(request: LeadRequest, progress: Progress) -> LeadResult:
         ignored=settings.ignored_identities,
     )
     shown = {key.kind: key.value for key in named}
-    with log_context.about(
+    with log_context.log_context(
         email=shown.get("email", request.email),
         phone=shown.get("phone", request.phone),
         reference=request.reference,
@@ -75,8 +75,8 @@ def _upsert(
 ) -> LeadResult:
     with connect(settings) as crm:
 
-        def under_lock(person: PersonState) -> AbstractContextManager[Work]:
-            return work_on(
+        def under_lock(person: PersonState) -> AbstractContextManager[UpsertContext]:
+            return locked_context(
                 person,
                 request=request,
                 named=named,
@@ -86,117 +86,122 @@ def _upsert(
             )
 
         blocking: PersonState | None = None
-        for _ in range(MOST_STARTS):
+        for _ in range(MAX_STARTS):
             try:
                 if blocking:  # somebody who must be reconciled before we can be one person
-                    with under_lock(blocking) as work:
-                        reconcile(work)
+                    with under_lock(blocking) as context:
+                        reconcile(context)
                     blocking = None
-                person = ledger.name(settings.account, named)  # step 1
-                log.info("🔐 [LOCK] Attempting to acquire lock for lead: %s", log_context.named())
-                with under_lock(person) as work:  # step 2
-                    return _deliver(work)
+                person = ledger.resolve(settings.account, named)  # step 1
+                logger.info(
+                    "🔐 [LOCK] Attempting to acquire lock for lead: %s",
+                    log_context.current_subject(),
+                )
+                with under_lock(person) as context:  # step 2
+                    return _deliver(context)
             except StartOver:
                 blocking = None
-            except ClaimStands as standing:
+            except CreationPending as standing:
                 blocking = ledger.read(standing.person_id)
     raise ComeBack("the person keeps changing")
 
 
-def _deliver(work: Work) -> LeadResult:
-    log.info("🔍 [DEDUP] Starting duplicate check")
-    reconcile(work)  # step 3
-    superseded.finish(work)
-    result = _known_from_earlier_try(work) or _bring_into_a_lead(work)
-    write_note(work, result.lead_id)
+def _deliver(context: UpsertContext) -> LeadResult:
+    logger.info("🔍 [DEDUP] Starting duplicate check")
+    reconcile(context)  # step 3
+    superseded.resume_superseded(context)
+    result = _known_from_earlier_try(context) or _bring_into_a_lead(context)
+    write_note(context, result.lead_id)
     return result
 
 
-def _known_from_earlier_try(work: Work) -> LeadResult | None:
+def _known_from_earlier_try(context: UpsertContext) -> LeadResult | None:
     """An earlier try got as far as the note: go on from there, if its lead is still good, and
     still theirs: a manager may have re-assigned it, the account may be another one."""
-    lead_id, action = work.progress.lead_id, work.progress.action
+    lead_id, action = context.progress.lead_id, context.progress.action
     if lead_id is None or action is None:
         return None
-    lead = work.crm.lead(lead_id)
-    if lead is None or not _is_active_and_theirs(work, lead):
+    lead = context.crm.lead(lead_id)
+    if lead is None or not _is_active_and_theirs(context, lead):
         return None
-    log.info("⏩ [DEDUP] Lead %s by an earlier try: ID %s", action, lead_id)
-    update_lead(work, lead)
+    logger.info("⏩ [DEDUP] Lead %s by an earlier try: ID %s", action, lead_id)
+    update_lead(context, lead)
     return LeadResult(lead_id, action)
 
 
-def _bring_into_a_lead(work: Work) -> LeadResult:
-    lead = _recorded_lead(work)  # step 4
-    contacts = [] if lead else lookup.find_contacts(work)  # step 5
-    lead = lead or _found_lead(work, contacts)  # step 6
+def _bring_into_a_lead(context: UpsertContext) -> LeadResult:
+    lead = _recorded_lead(context)  # step 4
+    contacts = [] if lead else lookup.find_contacts(context)  # step 5
+    lead = lead or _found_lead(context, contacts)  # step 6
     if lead is None:
-        log.info("✨ [DEDUP] No ACTIVE lead found → will CREATE new lead")
-        return create_lead(work, contacts)  # steps 7 and 8
-    log.info("✅ Found ACTIVE lead: ID %s", lead.id)
-    log.info("🔄 [DEDUP] Will UPDATE existing lead: ID %s", lead.id)
-    update_lead(work, lead)
-    action = work.action or "updated"
-    work.progress.lead_known(lead.id, action)
+        logger.info("✨ [DEDUP] No ACTIVE lead found → will CREATE new lead")
+        return create_lead(context, contacts)  # steps 7 and 8
+    logger.info("✅ Found ACTIVE lead: ID %s", lead.id)
+    logger.info("🔄 [DEDUP] Will UPDATE existing lead: ID %s", lead.id)
+    update_lead(context, lead)
+    action = context.action or "updated"
+    context.progress.lead_known(lead.id, action)
     return LeadResult(lead.id, action)
 
 
-def _recorded_lead(work: Work) -> Lead | None:
+def _recorded_lead(context: UpsertContext) -> Lead | None:
     """The lead that the ledger knows, if it is ACTIVE and still this person's.
 
     After uniting two people who both had one, the most recently updated stays recorded.
     """
-    person = work.person
+    person = context.person
     if person.lead_id is None:
         return None
-    recorded = work.crm.lead(person.lead_id)
-    if recorded is None and _was_just_recorded(work):
+    recorded = context.crm.lead(person.lead_id)
+    if recorded is None and _was_just_recorded(context):
         raise StillSettling(
             f"lead {person.lead_id} was just made and cannot be seen yet",
             lock_name=person.lock_name,
         )
     candidates = [recorded] if recorded else []
     left_behind = duplicates.unchecked(person.id)
-    candidates += filter(None, (work.crm.lead(lead_id) for lead_id in left_behind))
-    theirs = [lead for lead in candidates if _is_active_and_theirs(work, lead)]
+    candidates += filter(None, (context.crm.lead(lead_id) for lead_id in left_behind))
+    theirs = [lead for lead in candidates if _is_active_and_theirs(context, lead)]
     for lead_id in set(left_behind) - {lead.id for lead in theirs}:
         duplicates.mark_closed(person.id, lead_id)
-    if recorded and recorded not in theirs and recorded.is_active(work.shape().pipeline_id):
-        log.warning("👣 [DEDUP] Lead ID %s is no longer on a contact of theirs: left", recorded.id)
+    if recorded and recorded not in theirs and recorded.is_active(context.schema().pipeline_id):
+        logger.warning(
+            "👣 [DEDUP] Lead ID %s is no longer on a contact of theirs: left", recorded.id
+        )
         count(Event.LEAD_LEFT)
     if not theirs:
         return None
-    kept = duplicates.choose(work, theirs)
-    if kept.id != work.person.lead_id:
-        work.person = ledger.record(work.person, kept.id)
+    kept = duplicates.choose(context, theirs)
+    if kept.id != context.person.lead_id:
+        context.person = ledger.record(context.person, kept.id)
     return kept
 
 
-def _found_lead(work: Work, contacts: list[Contact]) -> Lead | None:
+def _found_lead(context: UpsertContext, contacts: list[Contact]) -> Lead | None:
     """The most recently updated ACTIVE lead of these contacts, recorded."""
-    leads = lookup.active_leads(work, contacts)
+    leads = lookup.active_leads(context, contacts)
     if not leads:
         return None
-    lead = duplicates.choose(work, leads)
-    work.person = ledger.record(work.person, lead.id)
+    lead = duplicates.choose(context, leads)
+    context.person = ledger.record(context.person, lead.id)
     return lead
 
 
-def _was_just_recorded(work: Work) -> bool:
-    recorded_at = work.person.lead_recorded_at
-    return recorded_at is not None and timezone.now() - recorded_at < work.settings.settle
+def _was_just_recorded(context: UpsertContext) -> bool:
+    recorded_at = context.person.lead_recorded_at
+    return recorded_at is not None and timezone.now() - recorded_at < context.settings.settle
 
 
-def _is_active_and_theirs(work: Work, lead: Lead) -> bool:
+def _is_active_and_theirs(context: UpsertContext, lead: Lead) -> bool:
     """ACTIVE, and on a contact that the ledger knows or that, read anew, carries one of the
     person's e-mails or phones: managers re-assign leads and merge contacts."""
-    if not lead.is_active(work.shape().pipeline_id):
+    if not lead.is_active(context.schema().pipeline_id):
         return False
-    if work.person.contacts.intersection(lead.contact_ids):
+    if context.person.contacts.intersection(lead.contact_ids):
         return True
     for contact_id in lead.contact_ids:
-        contact = work.crm.contact(contact_id)
-        if contact and lookup.is_theirs(work, contact):
-            lookup.learn_contact(work, contact)
+        contact = context.crm.contact(contact_id)
+        if contact and lookup.is_theirs(context, contact):
+            lookup.link_contact(context, contact)
             return True
     return False

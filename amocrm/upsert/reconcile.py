@@ -9,57 +9,57 @@ from django.utils import timezone
 from amocrm import ledger
 from amocrm.api.schemas import Lead
 from amocrm.errors import StillSettling
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 from amocrm.upsert import duplicates, lookup, superseded
-from amocrm.upsert.context import StartOver, Work
+from amocrm.upsert.context import StartOver, UpsertContext
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 # amoCRM's clock is not ours.
 CLOCKS_DIFFER_BY = timedelta(minutes=10)
 
 
-def reconcile(work: Work) -> None:
+def reconcile(context: UpsertContext) -> None:
     """Adopt the lead that the claim was for, or release the claim.
 
     Raises :class:`~amocrm.errors.StillSettling` while a lost call may still be carried out and
     :class:`~amocrm.upsert.context.StartOver` when there is surely no lead and the claim was
     released.
     """
-    since = work.person.creating_since
+    since = context.person.creating_since
     if since is None:
         return
-    log.info("🧭 [DEDUP] A lead may be on its way since %s: looking for it", since.isoformat())
+    logger.info("🧭 [DEDUP] A lead may be on its way since %s: looking for it", since.isoformat())
     # Read before looking: only a look that began after SETTLE_SECONDS proves that there is none.
-    is_settled = timezone.now() - since >= work.settings.settle
+    is_settled = timezone.now() - since >= context.settings.settle
     oldest = since - CLOCKS_DIFFER_BY
     contacts = {
         contact.id: contact
         for contact in (
-            *lookup.newest_contacts_of(work, since=oldest),
-            *lookup.find_contacts(work),
+            *lookup.newest_contacts_of(context, since=oldest),
+            *lookup.find_contacts(context),
         )
     }
-    being_closed = superseded.leads_of(work.person.id)
+    being_closed = superseded.superseded_leads(context.person.id)
     leads = [
         lead
-        for lead in lookup.active_leads(work, contacts.values())
+        for lead in lookup.active_leads(context, contacts.values())
         if lead.id not in being_closed  # of another try
     ]
-    is_known = any(_may_be_the_claimed_one(work, lead, oldest) for lead in leads)
+    is_known = any(_may_be_the_claimed_one(context, lead, oldest) for lead in leads)
     if not is_known and not is_settled:
         # An older lead is no answer: ours may still arrive beside it.
         raise StillSettling(
-            "an earlier call may still make the lead", lock_name=work.person.lock_name
+            "an earlier call may still make the lead", lock_name=context.person.lock_name
         )
     if not leads:
-        work.person = ledger.release(work.person)
+        context.person = ledger.release(context.person)
         raise StartOver
-    lead = duplicates.choose(work, leads)
-    work.action = "created" if _may_be_the_claimed_one(work, lead, oldest) else "updated"
-    work.person = ledger.adopt(work.person, lead.id)
+    lead = duplicates.choose(context, leads)
+    context.action = "created" if _may_be_the_claimed_one(context, lead, oldest) else "updated"
+    context.person = ledger.adopt(context.person, lead.id)
 
 
-def _may_be_the_claimed_one(work: Work, lead: Lead, oldest: datetime) -> bool:
+def _may_be_the_claimed_one(context: UpsertContext, lead: Lead, oldest: datetime) -> bool:
     """Whether the claim can have been for this lead: it is new, and nobody's yet."""
-    return lead.created_at >= oldest and not ledger.is_recorded(work.person.account, lead.id)
+    return lead.created_at >= oldest and not ledger.is_recorded(context.person.account, lead.id)

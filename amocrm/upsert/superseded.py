@@ -7,58 +7,58 @@ dies then leaves that for the next delivery of the person.
 from __future__ import annotations
 
 from amocrm import ledger
-from amocrm.account.schema import shape
+from amocrm.account.schema import cached_schema
 from amocrm.api.client import Client
 from amocrm.api.schemas import LOST
 from amocrm.counters import Event, count
 from amocrm.errors import LeadGone, Refused, Rejected
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 from amocrm.models import DuplicateLead
-from amocrm.upsert.context import Work
+from amocrm.upsert.context import UpsertContext
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 DUPLICATE_TAG = "дубль"
 
 
-def leads_of(person_id: int) -> list[int]:
+def superseded_leads(person_id: int) -> list[int]:
     """The disowned leads of this person that are not settled yet."""
-    rows = DuplicateLead.objects.filter(person_id=person_id, state=DuplicateLead.State.CLOSING)
+    rows = DuplicateLead.objects.filter(person_id=person_id, state=DuplicateLead.State.SUPERSEDED)
     return sorted(rows.values_list("lead_id", flat=True))
 
 
-def finish(work: Work) -> None:
+def resume_superseded(context: UpsertContext) -> None:
     """Settle what an earlier try disowned and died before settling."""
-    for lead_id in leads_of(work.person.id):
-        settle(work, lead_id, work.crm)
+    for lead_id in superseded_leads(context.person.id):
+        close_superseded(context, lead_id, context.crm)
 
 
-def settle(work: Work, lead_id: int, crm: Client) -> bool:
+def close_superseded(context: UpsertContext, lead_id: int, crm: Client) -> bool:
     """Close a lead of ours where another one is recorded and ACTIVE, or may be on its way;
     record it where there is none. Whether it is the person's lead now.
 
     ``crm`` need not be guarded: the lead is surely ours, and closing it our duty.
     """
-    person = work.person
+    person = context.person
     if person.lead_id != lead_id:
-        if person.creating_since or _is_active(work, crm, person.lead_id):
-            _close(work, lead_id, crm)
+        if person.creating_since or _is_active(context, crm, person.lead_id):
+            _close(context, lead_id, crm)
             return False
-        if _is_active(work, crm, lead_id):
-            work.person = ledger.record(person, lead_id)
-    _mark_settled(person.id, lead_id, DuplicateLead.State.CLOSED)
-    return work.person.lead_id == lead_id
+        if _is_active(context, crm, lead_id):
+            context.person = ledger.record(person, lead_id)
+    _set_state(person.id, lead_id, DuplicateLead.State.CLOSED)
+    return context.person.lead_id == lead_id
 
 
-def _is_active(work: Work, crm: Client, lead_id: int | None) -> bool:
+def _is_active(context: UpsertContext, crm: Client, lead_id: int | None) -> bool:
     lead = crm.lead(lead_id) if lead_id else None
-    return lead is not None and lead.is_active(shape(crm, work.settings).pipeline_id)
+    return lead is not None and lead.is_active(cached_schema(crm, context.settings).pipeline_id)
 
 
-def _close(work: Work, lead_id: int, crm: Client) -> None:
-    other = work.person.lead_id
+def _close(context: UpsertContext, lead_id: int, crm: Client) -> None:
+    other = context.person.lead_id
     named = f"ID {other}" if other else "другая сделка"
-    closed = {"pipeline_id": shape(crm, work.settings).pipeline_id, "status_id": LOST}
+    closed = {"pipeline_id": cached_schema(crm, context.settings).pipeline_id, "status_id": LOST}
     try:
         try:
             crm.update_lead(lead_id, {**closed, "tags_to_add": [{"name": DUPLICATE_TAG}]})
@@ -68,12 +68,12 @@ def _close(work: Work, lead_id: int, crm: Client) -> None:
     except LeadGone:
         pass
     except Refused as error:
-        log.error("🧯 [DEDUP] Our duplicate lead cannot be closed: ID %s: %s", lead_id, error)
-        _mark_settled(work.person.id, lead_id, DuplicateLead.State.ACTIVE)
+        logger.error("🧯 [DEDUP] Our duplicate lead cannot be closed: ID %s: %s", lead_id, error)
+        _set_state(context.person.id, lead_id, DuplicateLead.State.ACTIVE)
         count(Event.DUPLICATE_FOUND)
         return
-    _mark_settled(work.person.id, lead_id, DuplicateLead.State.CLOSED)
-    log.warning("🧯 [DEDUP] Closed our duplicate lead: ID %s beside %s", lead_id, named)
+    _set_state(context.person.id, lead_id, DuplicateLead.State.CLOSED)
+    logger.warning("🧯 [DEDUP] Closed our duplicate lead: ID %s beside %s", lead_id, named)
     count(Event.DUPLICATE_CLOSED)
 
 
@@ -82,8 +82,8 @@ def _say_why(crm: Client, lead_id: int, named: str) -> None:
     try:
         crm.add_notes(lead_id, [text])
     except Refused as error:  # it is closed all the same
-        log.warning("📝 amoCRM refused the note on the closed lead ID %s: %s", lead_id, error)
+        logger.warning("📝 amoCRM refused the note on the closed lead ID %s: %s", lead_id, error)
 
 
-def _mark_settled(person_id: int, lead_id: int, state: DuplicateLead.State) -> None:
+def _set_state(person_id: int, lead_id: int, state: DuplicateLead.State) -> None:
     DuplicateLead.objects.filter(person_id=person_id, lead_id=lead_id).update(state=state)

@@ -5,62 +5,64 @@ from __future__ import annotations
 from amocrm.api.schemas import Contact, Lead
 from amocrm.errors import Refused, Rejected
 from amocrm.identity import IdentityKey
-from amocrm.log_context import logger
+from amocrm.log_context import get_logger
 from amocrm.upsert import duplicates, lookup, payloads
-from amocrm.upsert.context import Work
+from amocrm.upsert.context import UpsertContext
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 
-def update_lead(work: Work, lead: Lead) -> None:
+def update_lead(context: UpsertContext, lead: Lead) -> None:
     """Bring the submission into an existing lead. Doing it twice changes nothing more."""
-    changes = payloads.lead_changes(work.request, lead, work.shape())
+    changes = payloads.lead_changes(context.request, lead, context.schema())
     try:
-        _change(work, lead, changes)
+        _change(context, lead, changes)
     except Rejected as error:
         rejected = payloads.dispensable(error, changes)
         if rejected is None:
             raise
-        log.warning("🏷 amoCRM rejects a part of the lead, updating without: %s", error)
-        shape = work.shape(fresh=True)
-        _change(work, lead, payloads.lead_changes(work.request, lead, shape, without=rejected))
+        logger.warning("🏷 amoCRM rejects a part of the lead, updating without: %s", error)
+        schema = context.schema(fresh=True)
+        _change(
+            context, lead, payloads.lead_changes(context.request, lead, schema, without=rejected)
+        )
     # The main one comes first, but a manager may have put somebody else there.
-    theirs = [one for one in lead.contact_ids if one in work.person.contacts]
+    theirs = [one for one in lead.contact_ids if one in context.person.contacts]
     if theirs:
-        complete_contact(work, theirs[0])
+        complete_contact(context, theirs[0])
 
 
-def _change(work: Work, lead: Lead, changes: payloads.Body) -> None:
+def _change(context: UpsertContext, lead: Lead, changes: payloads.Body) -> None:
     if changes:
-        work.crm.update_lead(lead.id, changes)
+        context.crm.update_lead(lead.id, changes)
 
 
-def complete_contact(work: Work, contact_id: int) -> None:
+def complete_contact(context: UpsertContext, contact_id: int) -> None:
     """Append what the submission names and none of the person's contacts has to this one.
 
     It is looked for first: a contact that has it is the person too, and its lead is shown to
     operators. PATCH replaces the whole set, so the contact is read here, under the lock. What
     earlier submissions named was appended then: a manager may have removed it since.
     """
-    contact = work.crm.contact(contact_id)
-    if contact is None or not _missing(work, [contact]):
+    contact = context.crm.contact(contact_id)
+    if contact is None or not _missing(context, [contact]):
         return
-    contacts = lookup.find_contacts(work)
-    others = [lead.id for lead in lookup.active_leads(work, contacts)]
-    if work.person.lead_id in others:
-        others.remove(work.person.lead_id)
-        duplicates.mark_active(work.person.id, others, kept=work.person.lead_id)
-    contact = work.crm.contact(contact_id)  # searching may have taken seconds
-    missing = _missing(work, [contact, *contacts]) if contact else frozenset()
+    contacts = lookup.find_contacts(context)
+    others = [lead.id for lead in lookup.active_leads(context, contacts)]
+    if context.person.lead_id in others:
+        others.remove(context.person.lead_id)
+        duplicates.mark_active(context.person.id, others, kept=context.person.lead_id)
+    contact = context.crm.contact(contact_id)  # searching may have taken seconds
+    missing = _missing(context, [contact, *contacts]) if contact else frozenset()
     if contact is None or not missing:
         return
     try:
-        work.crm.update_contact(contact_id, payloads.contact_additions(contact, missing))
+        context.crm.update_contact(contact_id, payloads.contact_additions(contact, missing))
     except Refused as error:
         # The note has them, too: the lead must not be lost to the salesperson for that.
-        log.warning("📇 amoCRM refuses to complete contact %s: %s", contact_id, error)
+        logger.warning("📇 amoCRM refuses to complete contact %s: %s", contact_id, error)
 
 
-def _missing(work: Work, contacts: list[Contact]) -> frozenset[IdentityKey]:
-    carried = [lookup.carried_by(contact, work.settings) for contact in contacts]
-    return work.named.difference(*carried)
+def _missing(context: UpsertContext, contacts: list[Contact]) -> frozenset[IdentityKey]:
+    carried = [lookup.carried_by(contact, context.settings) for contact in contacts]
+    return context.named.difference(*carried)

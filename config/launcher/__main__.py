@@ -36,7 +36,7 @@ def main() -> int:
 
 def _install() -> int:
     from config.launcher import bootstrap
-    from config.launcher.banner import say
+    from config.launcher.console import say
 
     bootstrap.prepare()
     say("Ready: `make run` starts it.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
+from django.conf import settings
+
+from config.launcher.bootstrap import api_token
+from config.launcher.console import say
 
 FORM = """\
 curl -X POST {base}/api/landing/proftest \\
@@ -18,19 +20,8 @@ curl -X POST {base}/api/landing/proftest \\
 """
 
 
-def say(text: str) -> None:
-    """Print ``text`` at once; a reader that went away is not this program's trouble."""
-    with contextlib.suppress(OSError):
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-
-
 def greet() -> None:
     """Print where everything is and what can be pasted."""
-    from django.conf import settings
-
-    from config.launcher.bootstrap import api_token
-
     base = f"http://localhost:{settings.PORT}"
     locks = f"{base}/api/admin/amocrm-locks"
     token = api_token() or "<a token: /admin/authtoken/tokenproxy/>"

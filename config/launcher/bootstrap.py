@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 
 from config.env import ConfigError
-from config.launcher.banner import say
+from config.launcher.console import say
 
 ADMIN = "admin"
 

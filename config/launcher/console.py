@@ -1,4 +1,5 @@
-"""Where the processes' lines go: to the terminal and, appended, to ``var/run.log``."""
+"""What people read: the launcher's own sentences, and the processes' lines, which also go to
+``var/run.log``."""
 
 from __future__ import annotations
 
@@ -12,6 +13,13 @@ from typing import IO
 from django.conf import settings
 
 _LARGEST_LOG = 10 * 1024 * 1024
+
+
+def say(text: str) -> None:
+    """Print ``text`` at once; a reader that went away is not this program's trouble."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
 
 
 class Output:

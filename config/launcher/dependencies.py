@@ -16,7 +16,6 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config.env import ConfigError
-from config.launcher.banner import say
 from config.launcher.commands import (
     Process,
     listens,
@@ -24,6 +23,7 @@ from config.launcher.commands import (
     redis_process,
     sandbox_process,
 )
+from config.launcher.console import say
 from config.loopback import is_loopback
 
 

@@ -1,6 +1,6 @@
 """What the end of a try means for its submission.
 
-Each ending of ``upsert_lead`` becomes an :class:`Ending`: what goes into the attempt's row, and
+Each end of ``upsert_lead`` becomes an :class:`Outcome`: what goes into the attempt's row, and
 what changes on the submission. Nothing here touches the database.
 """
 
@@ -19,17 +19,17 @@ from amocrm.errors import AccountPaused, AmoError, ComeBack, OutcomeUnknown, Ref
 from leads.delivery.retry import Chance, come_back_delay, delay_after
 from leads.models import DeliveryAttempt, Submission
 
-Outcome = DeliveryAttempt.Outcome
+Kind = DeliveryAttempt.Outcome
 Status = Submission.Status
 
 _MAX_ERROR = 4000
 
 
 @dataclass(frozen=True)
-class Ending:
+class Outcome:
     """``error`` is a sentence for operators; ``changes`` are the submission's new values."""
 
-    outcome: DeliveryAttempt.Outcome
+    kind: DeliveryAttempt.Outcome
     changes: dict[str, Any] = field(default_factory=dict)
     error: str = ""
     http_status: int | None = None
@@ -41,7 +41,7 @@ class Ending:
         return self.changes.get("status") == Status.FAILED
 
 
-def delivered(result: LeadResult, *, attempts: int) -> Ending:
+def delivered(result: LeadResult, *, attempts: int) -> Outcome:
     """The lead holds the submission."""
     changes = _no_longer_waiting() | {
         "status": Status.DELIVERED,
@@ -51,27 +51,27 @@ def delivered(result: LeadResult, *, attempts: int) -> Ending:
         "delivered_at": timezone.now(),
         "reason": "",
     }
-    return Ending(Outcome.DELIVERED, changes)
+    return Outcome(Kind.DELIVERED, changes)
 
 
-def failed(error: Exception, *, attempts: int, chance: Chance = random.random) -> Ending:
+def failed(error: Exception, *, attempts: int, chance: Chance = random.random) -> Outcome:
     """``error`` ended the try after ``attempts`` earlier ones; what it is says what to do."""
     sentence = _storable(str(error) or type(error).__name__, _MAX_ERROR)
     match error:
         case ComeBack():
-            outcome = Outcome.PAUSED if isinstance(error, AccountPaused) else Outcome.COME_BACK
+            kind = Kind.PAUSED if isinstance(error, AccountPaused) else Kind.COME_BACK
             changes = _come_back(error, chance)
         case Refused():
-            outcome, changes = Outcome.REFUSED, _give_up(attempts)
+            kind, changes = Kind.REFUSED, _give_up(attempts)
         case RetryLater():
             unknown = isinstance(error, OutcomeUnknown)
-            outcome = Outcome.UNKNOWN if unknown else Outcome.RETRY
+            kind = Kind.UNKNOWN if unknown else Kind.RETRY
             changes = _try_later(attempts, chance)
         case _:
             sentence = f"{type(error).__name__}: {sentence}"
-            outcome, changes = Outcome.CRASHED, _try_later(attempts, chance)
-    return Ending(
-        outcome,
+            kind, changes = Kind.CRASHED, _try_later(attempts, chance)
+    return Outcome(
+        kind,
         {**changes, "reason": sentence},
         error=sentence,
         http_status=error.status if isinstance(error, AmoError) else None,
@@ -80,7 +80,7 @@ def failed(error: Exception, *, attempts: int, chance: Chance = random.random) -
 
 
 def _come_back(error: ComeBack, chance: Chance) -> dict[str, Any]:
-    # While the account is paused nothing is rung, so a few seconds are right for it as well:
+    # While the account is paused nothing is dispatched, so a few seconds are right for it as well:
     # everything is due the moment the pause ends.
     now = timezone.now()
     changes = _no_longer_waiting() | {"next_attempt_at": now + come_back_delay(chance)}
@@ -105,7 +105,7 @@ def _give_up(attempts: int) -> dict[str, Any]:
 
 
 def _no_longer_waiting() -> dict[str, Any]:
-    return {"waiting_for": "", "waiting_since": None, "rung_at": None}
+    return {"waiting_for": "", "waiting_since": None, "dispatched_at": None}
 
 
 def _storable(text: str, limit: int) -> str:

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import cast
 
 from amocrm.contract import Action
-from leads.delivery.lease import Claim
+from leads.delivery.lease import Lease
 from leads.models import Submission
 
 
 class SubmissionProgress:
     """The ``Progress`` of :mod:`amocrm.contract`, kept on the submission's row under a claim.
 
-    Every method is one ``UPDATE`` that commits at once, and raises ``ClaimLost`` when the
+    Every method is one ``UPDATE`` that commits at once, and raises ``LeaseLost`` when the
     claim is gone.
     """
 
@@ -21,8 +21,8 @@ class SubmissionProgress:
     action: Action | None
     note_sent_at: datetime | None
 
-    def __init__(self, submission: Submission, claim: Claim) -> None:
-        self._claim = claim
+    def __init__(self, submission: Submission, lease: Lease) -> None:
+        self._claim = lease
         self.lead_id = submission.lead_id
         self.action = cast(Action, submission.action) if submission.action else None
         self.note_sent_at = submission.note_sent_at

@@ -19,30 +19,30 @@ from leads.delivery.connections import drop_old_connections
 from leads.models import DeliveryAttempt, Submission
 
 #: Not rung again for this long: the message is still on its way, or a worker at it.
-RING_AGAIN_AFTER = timedelta(seconds=30)
+DISPATCH_AGAIN_AFTER = timedelta(seconds=30)
 
 Deliver = Callable[[UUID], DeliveryAttempt.Outcome | None]
 
 
-def ring_due(limit: int = 100) -> int:
+def dispatch_due(limit: int = 100) -> int:
     """Ring for at most ``limit`` due submissions that were not rung lately; how many.
 
     First lets the account's pause be probed when that is due. While the account is paused or
     the bell is out of order nothing is rung, so that everything is due as soon as that ends.
     """
     probe.probe_if_due()
-    if not dispatch.can_ring() or pause.current():
+    if not dispatch.can_dispatch() or pause.current():
         return 0
     chosen = _choose(limit)
-    told = dispatch.ring(chosen)
-    if told < len(chosen):
-        Submission.objects.filter(pk__in=chosen).update(rung_at=None)
-    return told
+    sent = dispatch.dispatch(chosen)
+    if sent < len(chosen):
+        Submission.objects.filter(pk__in=chosen).update(dispatched_at=None)
+    return sent
 
 
 def _choose(limit: int) -> list[UUID]:
     now = timezone.now()
-    quiet = Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN_AFTER)
+    quiet = Q(dispatched_at=None) | Q(dispatched_at__lt=now - DISPATCH_AGAIN_AFTER)
     ids = _oldest(limit, quiet)
     if not ids:
         return []
@@ -50,12 +50,12 @@ def _choose(limit: int) -> list[UUID]:
     with transaction.atomic():
         for submission_id in sorted(ids):  # in one order everywhere: no deadlocks
             row = lease.due(now).filter(quiet, pk=submission_id)
-            if row.update(rung_at=now):
+            if row.update(dispatched_at=now):
                 chosen.add(submission_id)
     return [submission_id for submission_id in ids if submission_id in chosen]
 
 
-def deliver_due_here(
+def deliver_due(
     limit: int = 100,
     *,
     deliver: Deliver = deliver,

@@ -16,10 +16,10 @@ from amocrm.api.pause import AccountPause
 from amocrm.locks.clearing import Result
 from amocrm.locks.health import Health
 from amocrm.locks.history import LockEvent
-from locks_admin.labels import ENDINGS
+from locks_admin.labels import CLEAR_RESULTS
 from locks_admin.masking import shown_name, shown_text
 from locks_admin.monitor import stats
-from locks_admin.monitor.lock_status import BoardRow
+from locks_admin.monitor.lock_status import LockStatus
 from locks_admin.monitor.stats import Deliveries
 
 OPERATIONAL = "✅ Lock system operational"
@@ -57,7 +57,7 @@ def status(redis: Health, deliveries: Deliveries, active: int | None) -> Body:
     }
 
 
-def listing(redis: Health, rows: Sequence[BoardRow], *, full: bool) -> Body:
+def listing(redis: Health, rows: Sequence[LockStatus], *, full: bool) -> Body:
     """The locks."""
     return {
         "success": True,
@@ -117,7 +117,7 @@ def changed_hands() -> str:
 
 def went_silent(unknown: int, *, cleared: int) -> Response:
     """503 where Redis did not say what became of the last ones."""
-    error = ENDINGS[Result.UNKNOWN] % {"count": unknown}
+    error = CLEAR_RESULTS[Result.UNKNOWN] % {"count": unknown}
     return refusal(http.HTTP_503_SERVICE_UNAVAILABLE, error, cleared=cleared)
 
 
@@ -145,7 +145,7 @@ def needs_login(error: str) -> Body:
     return {"success": False, "error": f"{error} {advice}"}
 
 
-def _item(row: BoardRow, *, full: bool) -> Body:
+def _item(row: LockStatus, *, full: bool) -> Body:
     lock = row.lock
     seconds = None if lock.ttl_ms is None else ceil(lock.ttl_ms / 1000)
     owner = lock.holder and {

@@ -20,13 +20,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from amocrm.locks.clearing import Result
-from amocrm.locks.connection import TROUBLE
+from amocrm.locks.connection import REDIS_ERRORS
 from locks_admin import audit
 from locks_admin.api import payloads
 from locks_admin.masking import may_see_people, shown_name
 from locks_admin.monitor import history, lock_status, stats
-from locks_admin.monitor.filters import BadFilter, Wanted, flag, ordered
-from locks_admin.monitor.lock_status import BoardRow
+from locks_admin.monitor.filters import BadFilter, LockFilter, flag, ordered
+from locks_admin.monitor.lock_status import LockStatus
 
 ExceptionHandler = Callable[[Exception, dict[str, Any]], Response | None]
 
@@ -52,7 +52,7 @@ class LocksView(APIView):
         inner = cast(ExceptionHandler, super().get_exception_handler())
 
         def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
-            if isinstance(exc, TROUBLE):
+            if isinstance(exc, REDIS_ERRORS):
                 return payloads.redis_down(exc, listing=self.request.method != "DELETE")
             if isinstance(exc, BadFilter):
                 exc = ParseError(str(exc))
@@ -87,7 +87,7 @@ class LockListView(LocksView):
 
     def delete(self, request: Request) -> Response:
         """Clear them; ``dry_run=true`` only counts, ``reason`` goes into the history."""
-        _know_all(request, {*Wanted.NAMES, "dry_run", "reason"})
+        _know_all(request, {*LockFilter.NAMES, "dry_run", "reason"})
         rows = _wanted(request)
         if flag(request.query_params, "dry_run"):
             return Response(payloads.would_clear(len(rows)))
@@ -117,7 +117,7 @@ class LockView(LocksView):
             )
         if not meant:
             return payloads.refusal(status.HTTP_409_CONFLICT, payloads.changed_hands())
-        wanted = Wanted.read(request.query_params).among(meant, full=True)
+        wanted = LockFilter.read(request.query_params).apply(meant, full=True)
         if flag(request.query_params, "dry_run"):
             return Response(payloads.would_clear(len(wanted)))
         return _cleared_one(_clear(request, wanted))
@@ -136,12 +136,12 @@ class HistoryView(LocksView):
         return Response(payloads.events(found, full=full))
 
 
-def _wanted(request: Request) -> list[BoardRow]:
-    wanted = Wanted.read(request.query_params)
-    return wanted.among(lock_status.read(), full=may_see_people(request.user))
+def _wanted(request: Request) -> list[LockStatus]:
+    wanted = LockFilter.read(request.query_params)
+    return wanted.apply(lock_status.read(), full=may_see_people(request.user))
 
 
-def _listed_as(request: Request, key: str) -> list[BoardRow]:
+def _listed_as(request: Request, key: str) -> list[LockStatus]:
     """The lock that the list calls ``key``; of masked names there may be several."""
     if may_see_people(request.user):
         row = lock_status.read_one(key)
@@ -159,7 +159,7 @@ def _know_all(request: Request, known: set[str]) -> None:
         raise BadFilter(_("Put the filters into the address, not into a body."))
 
 
-def _clear(request: Request, rows: list[BoardRow]) -> Counter[Result]:
+def _clear(request: Request, rows: list[LockStatus]) -> Counter[Result]:
     user = cast(User, request.user)
     why = audit.reason(request.query_params.get("reason", "")) or DEFAULT_REASON
     outcome = lock_status.clear(rows, by=user.get_username(), why=why)
@@ -172,7 +172,7 @@ def _cleared_one(outcome: Counter[Result]) -> Response:
         return payloads.refusal(status.HTTP_404_NOT_FOUND, _("There is no such lock."))
     if outcome[Result.CHANGED]:
         return payloads.refusal(status.HTTP_409_CONFLICT, payloads.changed_hands())
-    if outcome[Result.NO_LOCK]:
+    if outcome[Result.NOT_A_LOCK]:
         error = _("This key holds no lock: remove it with redis-cli.")
         return payloads.refusal(status.HTTP_409_CONFLICT, error)
     if outcome[Result.UNKNOWN]:

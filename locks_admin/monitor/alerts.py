@@ -11,37 +11,37 @@ from amocrm.locks.health import Health
 from locks_admin.formats import in_words
 from locks_admin.labels import PAUSE_HELP
 from locks_admin.monitor import stats
-from locks_admin.monitor.lock_status import BoardRow, State
+from locks_admin.monitor.lock_status import LockStatus, State
 from locks_admin.monitor.stats import Deliveries
 
 LATE_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """One thing that is wrong. ``grave``: nothing is delivered until it is put right."""
+class Alert:
+    """One thing that is wrong. ``critical``: nothing is delivered until it is put right."""
 
     code: str
     title: str
     text: str
     commands: tuple[str, ...] = ()
-    grave: bool = False
+    critical: bool = False
 
 
 def find(
-    redis: Health, deliveries: Deliveries, rows: Iterable[BoardRow], *, unreadable: str = ""
-) -> list[Trouble]:
+    redis: Health, deliveries: Deliveries, rows: Iterable[LockStatus], *, unreadable: str = ""
+) -> list[Alert]:
     """Everything that is wrong now, the gravest first. ``unreadable``: why the locks cannot be
     listed although Redis answers."""
     rows = list(rows)
     crm = [*_crm(deliveries), *_token()]
     found = [*_redis(redis), *_list(unreadable), *crm, *_late(redis, deliveries), *_locks(rows)]
-    return sorted(found, key=lambda trouble: not trouble.grave)
+    return sorted(found, key=lambda trouble: not trouble.critical)
 
 
-def _redis(redis: Health) -> Iterable[Trouble]:
+def _redis(redis: Health) -> Iterable[Alert]:
     if not redis.enabled:
-        yield Trouble(
+        yield Alert(
             "off",
             _("Locks are switched off"),
             _(
@@ -54,7 +54,7 @@ def _redis(redis: Health) -> Iterable[Trouble]:
             ),
         )
     elif not redis.connected:
-        yield Trouble(
+        yield Alert(
             "redis",
             _("Redis not connected"),
             _(
@@ -68,10 +68,10 @@ def _redis(redis: Health) -> Iterable[Trouble]:
                 "sudo systemctl start redis",
                 "sudo systemctl enable redis",
             ),
-            grave=True,
+            critical=True,
         )
     elif not redis.available:
-        yield Trouble(
+        yield Alert(
             "readonly",
             _("Redis takes no writes"),
             _(
@@ -80,10 +80,10 @@ def _redis(redis: Health) -> Iterable[Trouble]:
             )
             % {"trouble": redis.trouble},
             ("redis-cli info memory", "redis-cli info persistence", "redis-cli info replication"),
-            grave=True,
+            critical=True,
         )
     elif redis.evicts:
-        yield Trouble(
+        yield Alert(
             "evicts",
             _("Redis may throw locks away"),
             _(
@@ -95,9 +95,9 @@ def _redis(redis: Health) -> Iterable[Trouble]:
         )
 
 
-def _list(unreadable: str) -> Iterable[Trouble]:
+def _list(unreadable: str) -> Iterable[Alert]:
     if unreadable:
-        yield Trouble(
+        yield Alert(
             "unreadable",
             _("The locks cannot be listed"),
             _("Redis answers, but not when it is asked for the locks: %(trouble)s")
@@ -106,9 +106,9 @@ def _list(unreadable: str) -> Iterable[Trouble]:
         )
 
 
-def _crm(deliveries: Deliveries) -> Iterable[Trouble]:
+def _crm(deliveries: Deliveries) -> Iterable[Alert]:
     if deliveries.paused is not None:
-        yield Trouble(
+        yield Alert(
             "paused",
             _("amoCRM is paused"),
             " ".join(
@@ -119,25 +119,25 @@ def _crm(deliveries: Deliveries) -> Iterable[Trouble]:
                 )
             ).strip(),
             (".venv/bin/python manage.py amocrm_check",),
-            grave=True,
+            critical=True,
         )
 
 
-def _token() -> Iterable[Trouble]:
+def _token() -> Iterable[Alert]:
     if warning := stats.token_warning():
-        yield Trouble(
+        yield Alert(
             "token",
-            _("The amoCRM token needs a successor"),
+            _("The amoCRM access token expires soon: create a new one"),
             warning,
             (".venv/bin/python manage.py amocrm_check",),
         )
 
 
-def _late(redis: Health, deliveries: Deliveries) -> Iterable[Trouble]:
+def _late(redis: Health, deliveries: Deliveries) -> Iterable[Alert]:
     late = deliveries.oldest_due_seconds
     if late is None or late < LATE_SECONDS or deliveries.paused or not _works(redis):
         return
-    yield Trouble(
+    yield Alert(
         "late",
         _("Nobody delivers"),
         _(
@@ -146,13 +146,13 @@ def _late(redis: Health, deliveries: Deliveries) -> Iterable[Trouble]:
         )
         % {"time": in_words(late * 1000)},
         (".venv/bin/python manage.py deliver_leads",),
-        grave=True,
+        critical=True,
     )
 
 
-def _locks(rows: list[BoardRow]) -> Iterable[Trouble]:
+def _locks(rows: list[LockStatus]) -> Iterable[Alert]:
     if any(row.state is State.ORPHAN for row in rows):
-        yield Trouble(
+        yield Alert(
             "orphan",
             _("Some locks are orphaned"),
             _(
@@ -161,7 +161,7 @@ def _locks(rows: list[BoardRow]) -> Iterable[Trouble]:
             ),
         )
     if any(row.state is State.OVERDUE for row in rows):
-        yield Trouble(
+        yield Alert(
             "overdue",
             _("Some locks are overdue"),
             _(
@@ -170,7 +170,7 @@ def _locks(rows: list[BoardRow]) -> Iterable[Trouble]:
             ),
         )
     if any(row.lock.ttl_ms is None for row in rows):
-        yield Trouble(
+        yield Alert(
             "endless",
             _("Some locks never expire"),
             _("This service always sets a time to live: somebody else wrote or changed them."),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from locks_admin.masking import label, read_name, shown_name
 from locks_admin.monitor import lock_status
-from locks_admin.monitor.lock_status import BoardRow, State
+from locks_admin.monitor.lock_status import LockStatus, State
 
 _YES = ("1", "true", "yes", "on")
 _NO = ("", "0", "false", "no", "off")
@@ -23,7 +23,7 @@ _FEWEST_DIGITS = 7
 _LOCAL_DIGITS = 10  # without the country's code or the 8 in its place
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
-SORTS: dict[str, Callable[[BoardRow], Any]] = {
+SORTS: dict[str, Callable[[LockStatus], Any]] = {
     "state": lambda row: list(State).index(row.state),
     "held": lambda row: -1 if row.lock.held_ms is None else row.lock.held_ms,
     "left": lambda row: _NEVER if row.lock.ttl_ms is None else row.lock.ttl_ms,
@@ -43,7 +43,7 @@ class BadFilter(ValueError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LockFilter:
     """What is asked for; without anything, every lock. ``older_than`` is in seconds."""
 
     words: str = ""
@@ -54,7 +54,7 @@ class Wanted:
     NAMES = ("q", "state", "stale", "older_than")
 
     @classmethod
-    def read(cls, params: Params) -> Wanted:
+    def read(cls, params: Params) -> LockFilter:
         """Read a query string. Raises :class:`BadFilter`."""
         return cls(
             words=params.get("q", "").strip(),
@@ -63,7 +63,7 @@ class Wanted:
             older_than=_seconds(params.get("older_than", "")),
         )
 
-    def among(self, rows: Iterable[BoardRow], *, full: bool) -> list[BoardRow]:
+    def apply(self, rows: Iterable[LockStatus], *, full: bool) -> list[LockStatus]:
         """Those of ``rows`` that are asked for; masked people are found masked only."""
         chosen = lock_status.only(rows, stale=self.stale, older_than=self.older_than)
         return [
@@ -74,11 +74,11 @@ class Wanted:
         ]
 
 
-def ordered(rows: Iterable[BoardRow], sort: str, *, full: bool) -> list[BoardRow]:
+def ordered(rows: Iterable[LockStatus], sort: str, *, full: bool) -> list[LockStatus]:
     """Sorted by one of :data:`SORTS`, downwards with a minus before it; else by person, who is
     masked unless ``full``: an order tells, too."""
 
-    def person(row: BoardRow) -> str:
+    def person(row: LockStatus) -> str:
         return shown_name(row.name, full=full)
 
     return sorted(rows, key=SORTS.get(sort.removeprefix("-"), person), reverse=sort.startswith("-"))

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from amocrm import conf
 from amocrm.locks import history
 from amocrm.locks.history import Kind, LockEvent
-from locks_admin.masking import handle
+from locks_admin.masking import pseudonym
 from locks_admin.monitor.filters import BadFilter, is_found
 
 DEFAULT_LIMIT = 50
@@ -35,14 +35,14 @@ def latest(
     """The newest events first: those whose person or holder has ``words``, or of handle ``of``.
 
     ``held`` are the holder ids in Redis now; with them, silent expiries are told too. Nothing
-    is told when locks are switched off. Raises one of ``amocrm.locks.connection.TROUBLE`` when
+    is told when locks are switched off. Raises one of ``amocrm.locks.connection.REDIS_ERRORS`` when
     Redis does not answer.
     """
     if not conf.current().redis_enabled:
         return []
 
     def match(event: LockEvent) -> bool:
-        is_theirs = not of or handle(event.name) == of
+        is_theirs = not of or pseudonym(event.name) == of
         return is_theirs and is_found(words, event.name, event.holder_id, full=full)
 
     events = history.latest(limit, match if words.strip() or of else None)

@@ -44,7 +44,7 @@ DELIVERING = frozenset({State.LIVE, State.OVERDUE})
 
 
 @dataclass(frozen=True)
-class BoardRow:
+class LockStatus:
     """A lock, what it means, and who waits for it."""
 
     lock: LockRow
@@ -58,35 +58,35 @@ class BoardRow:
         return self.lock.name
 
 
-def read() -> list[BoardRow]:
+def read() -> list[LockStatus]:
     """Every lock by name, none when locks are switched off.
 
-    Raises one of ``amocrm.locks.connection.TROUBLE`` when Redis does not answer.
+    Raises one of ``amocrm.locks.connection.REDIS_ERRORS`` when Redis does not answer.
     """
-    return explain(inventory.list_locks()) if conf.current().redis_enabled else []
+    return describe(inventory.list_locks()) if conf.current().redis_enabled else []
 
 
-def read_one(name: str) -> BoardRow | None:
+def read_one(name: str) -> LockStatus | None:
     """The lock ``name`` if it exists. Raises as :func:`read` does."""
     if not conf.current().redis_enabled:
         return None
-    return next(iter(explain(inventory.read_locks([name]))), None)
+    return next(iter(describe(inventory.read_locks([name]))), None)
 
 
-def explain(locks: Sequence[LockRow]) -> list[BoardRow]:
+def describe(locks: Sequence[LockRow]) -> list[LockStatus]:
     """Say for each lock what it means: two queries, however many locks there are."""
     deliverers = _deliverers()
     waiting = _waiting()
     ttl_ms = conf.current().lock_ttl * 1000
     return [
-        BoardRow(lock, _state(lock, deliverers, ttl_ms), *waiting.get(lock.name, (0, None)))
+        LockStatus(lock, _state(lock, deliverers, ttl_ms), *waiting.get(lock.name, (0, None)))
         for lock in locks
     ]
 
 
 def only(
-    rows: Iterable[BoardRow], *, stale: bool = False, older_than: float | None = None
-) -> list[BoardRow]:
+    rows: Iterable[LockStatus], *, stale: bool = False, older_than: float | None = None
+) -> list[LockStatus]:
     """Those that are stale (overdue or orphaned), those held for more than so many seconds.
 
     Asked for both, only those that are both. How long an unknown holder has held its lock
@@ -100,7 +100,7 @@ def only(
     ]
 
 
-def clear(rows: Sequence[BoardRow], *, by: str, why: str) -> list[Cleared]:
+def clear(rows: Sequence[LockStatus], *, by: str, why: str) -> list[Cleared]:
     """Clear these locks where they are still as in ``rows``, and wake who waits for them.
 
     There are none when locks are switched off. Raises :class:`ValueError` for a lock that is
@@ -120,7 +120,7 @@ def _state(lock: LockRow, deliverers: dict[str, str], ttl_ms: int) -> State:
     if lock.holder is None:
         return State.UNKNOWN
     token = deliverers.get(lock.holder.reference, "")
-    is_theirs = token.startswith(lease.worker_of(lock.holder.host, lock.holder.pid))
+    is_theirs = token.startswith(lease.token_prefix(lock.holder.host, lock.holder.pid))
     if not is_theirs or _is_dead(lock.holder):
         return State.ORPHAN
     return State.OVERDUE if (lock.held_ms or 0) > ttl_ms else State.LIVE
@@ -145,9 +145,9 @@ def _exists(pid: int) -> bool:
 def _deliverers() -> dict[str, str]:
     """The submissions that are being delivered now, and the token of whoever does it."""
     claimed = Submission.objects.filter(
-        status=Submission.Status.ACCEPTED, claimed_until__gt=timezone.now()
+        status=Submission.Status.ACCEPTED, leased_until__gt=timezone.now()
     ).order_by()
-    return {str(pk): token for pk, token in claimed.values_list("pk", "claim_token")}
+    return {str(pk): token for pk, token in claimed.values_list("pk", "lease_token")}
 
 
 def _waiting() -> dict[str, tuple[int, datetime | None]]:

@@ -12,7 +12,7 @@ from amocrm.api import pause, rate_limit, tokens
 from amocrm.api.pause import AccountPause
 from amocrm.errors import LockUnavailable
 from amocrm.locks import health, inventory
-from amocrm.locks.connection import TROUBLE
+from amocrm.locks.connection import REDIS_ERRORS
 from amocrm.locks.health import Health
 from leads.delivery import lease
 from leads.models import Submission
@@ -68,7 +68,7 @@ def active_locks(state: Health) -> int | None:
         return 0
     try:
         return inventory.count()
-    except TROUBLE:
+    except REDIS_ERRORS:
         return None
 
 

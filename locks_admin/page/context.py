@@ -14,14 +14,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from amocrm.locks.connection import TROUBLE
+from amocrm.locks.connection import REDIS_ERRORS
 from amocrm.locks.stats import last_hour
 from locks_admin.labels import COLUMNS, COUNTER_NAMES, STATE_NAMES
 from locks_admin.masking import may_see_people
 from locks_admin.monitor import alerts, charts, history, lock_status, stats
-from locks_admin.monitor.filters import BadFilter, Wanted, ordered
-from locks_admin.monitor.lock_status import STALE, BoardRow, State
-from locks_admin.page.rows import ShownEvent, shown, shown_events
+from locks_admin.monitor.filters import BadFilter, LockFilter, ordered
+from locks_admin.monitor.lock_status import STALE, LockStatus, State
+from locks_admin.page.rows import ShownEvent, event_rows, shown
 
 PER_PAGE = 50
 HISTORY_NAMES = ("who", "of")  # its filter in the address; the locks' is Wanted.NAMES
@@ -35,7 +35,7 @@ def page_context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any
     deliveries = stats.deliveries()
     rows, unreadable = _read(connected=redis.connected)
     wanted, bad_filter = _wanted(params)
-    found = wanted.among(rows, full=full)
+    found = wanted.apply(rows, full=full)
     sort = params.get("sort", "-held")
     pages = Paginator(ordered(found, sort, full=full), PER_PAGE)
     here = pages.get_page(params.get("page"))
@@ -72,12 +72,12 @@ def page_context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any
     }
 
 
-def _wanted(params: QueryDict) -> tuple[Wanted, str]:
+def _wanted(params: QueryDict) -> tuple[LockFilter, str]:
     """The filter, and what is wrong with it: every lock is shown then."""
     try:
-        return Wanted.read(params), ""
+        return LockFilter.read(params), ""
     except BadFilter as error:
-        return Wanted(), str(error)
+        return LockFilter(), str(error)
 
 
 def _filters(params: QueryDict) -> dict[str, dict[str, Any]]:
@@ -89,18 +89,18 @@ def _filters(params: QueryDict) -> dict[str, dict[str, Any]]:
     }
 
 
-def _read(*, connected: bool) -> tuple[list[BoardRow], str]:
+def _read(*, connected: bool) -> tuple[list[LockStatus], str]:
     """The locks, and why they cannot be told although Redis answers."""
     if not connected:
         return [], ""
     try:
         return lock_status.read(), ""
-    except TROUBLE as trouble:
+    except REDIS_ERRORS as trouble:
         return [], str(trouble) or type(trouble).__name__
 
 
 def _history(
-    params: QueryDict, rows: list[BoardRow] | None, *, full: bool, connected: bool
+    params: QueryDict, rows: list[LockStatus] | None, *, full: bool, connected: bool
 ) -> list[ShownEvent] | None:
     if not connected:
         return None
@@ -113,9 +113,9 @@ def _history(
             full=full,
             held=held,
         )
-    except TROUBLE:
+    except REDIS_ERRORS:
         return None
-    return shown_events(events, full=full)
+    return event_rows(events, full=full)
 
 
 def _charts(*, connected: bool) -> list[charts.Panel] | None:
@@ -123,7 +123,7 @@ def _charts(*, connected: bool) -> list[charts.Panel] | None:
         return None
     try:
         minutes = cache.get_or_set("locks_admin.timings", last_hour, CHART_AGE)
-    except TROUBLE:
+    except REDIS_ERRORS:
         return None
     return charts.panels(minutes or [])
 
@@ -138,7 +138,7 @@ def _utc_midnight() -> datetime:
     return timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _states(rows: list[BoardRow], chosen: State | None) -> list[dict[str, Any]]:
+def _states(rows: list[LockStatus], chosen: State | None) -> list[dict[str, Any]]:
     counts = Counter(row.state for row in rows)
     everything = {"state": None, "name": _("all"), "count": len(rows), "chosen": chosen is None}
     each = [

@@ -13,9 +13,9 @@ from amocrm import conf
 from amocrm.locks.history import LockEvent
 from leads.models import Submission
 from locks_admin.labels import EVENT_NAMES, FORM_NAMES, STATE_HELP, STATE_NAMES
-from locks_admin.masking import handle, label, shown_text
-from locks_admin.monitor.lock_status import DELIVERING, BoardRow
-from locks_admin.page.selection import pick
+from locks_admin.masking import label, pseudonym, shown_text
+from locks_admin.monitor.lock_status import DELIVERING, LockStatus
+from locks_admin.page.selection import token
 
 _BATCH = 900
 
@@ -24,20 +24,20 @@ _BATCH = 900
 class ShownRow:
     """A lock as the table shows it to one person."""
 
-    row: BoardRow
+    row: LockStatus
     person: str
-    handle: str
+    pseudonym: str
     form: str = ""
 
     @property
     def key(self) -> str:
         """The row's name on the page: another holder makes another row."""
-        return handle(f"{self.row.name} {self.row.lock.holder_id}")
+        return pseudonym(f"{self.row.name} {self.row.lock.holder_id}")
 
     @property
-    def pick(self) -> str:
+    def token(self) -> str:
         """What a form posts to say: this lock, with this holder."""
-        return pick(self.row)
+        return token(self.row)
 
     @property
     def state_name(self) -> Any:
@@ -81,7 +81,7 @@ class ShownEvent:
 
     event: LockEvent
     person: str
-    handle: str
+    pseudonym: str
     why: str
 
     @property
@@ -90,34 +90,34 @@ class ShownEvent:
         return EVENT_NAMES[self.event.kind]
 
 
-def shown(rows: Sequence[BoardRow], *, full: bool) -> list[ShownRow]:
+def shown(rows: Sequence[LockStatus], *, full: bool) -> list[ShownRow]:
     """The rows as somebody sees them who may, or may not, see people in ``full``."""
     forms = _forms(rows)
     return [
         ShownRow(
             row=row,
             person=label(row.name, full=full),
-            handle=handle(row.name),
+            pseudonym=pseudonym(row.name),
             form=forms.get(row.lock.holder.reference, "") if row.lock.holder else "",
         )
         for row in rows
     ]
 
 
-def shown_events(events: Sequence[LockEvent], *, full: bool) -> list[ShownEvent]:
+def event_rows(events: Sequence[LockEvent], *, full: bool) -> list[ShownEvent]:
     """The events as somebody sees them who may, or may not, see people in ``full``."""
     return [
         ShownEvent(
             event,
             person=label(event.name, full=full),
-            handle=handle(event.name),
+            pseudonym=pseudonym(event.name),
             why=shown_text(event.why, full=full),
         )
         for event in events
     ]
 
 
-def _forms(rows: Sequence[BoardRow]) -> dict[str, str]:
+def _forms(rows: Sequence[LockStatus]) -> dict[str, str]:
     ids = [found for row in rows if row.lock.holder and (found := _uuid(row.lock.holder.reference))]
     forms: dict[str, str] = {}
     for at in range(0, len(ids), _BATCH):

@@ -7,51 +7,51 @@ from dataclasses import dataclass, field
 
 from django.http import QueryDict
 
-from locks_admin.masking import handle
-from locks_admin.monitor.lock_status import STALE, BoardRow
+from locks_admin.masking import pseudonym
+from locks_admin.monitor.lock_status import STALE, LockStatus
 
 
 @dataclass
-class Choice:
+class Selection:
     """``going``: still as shown. ``changed`` and ``gone``: how many are not any more."""
 
-    going: list[BoardRow] = field(default_factory=list)
+    going: list[LockStatus] = field(default_factory=list)
     changed: int = 0
     gone: int = 0
 
     @property
     def as_text(self) -> str:
-        """The choice for a form's field, one lock a line."""
-        return "\n".join(map(pick, self.going))
+        """The selection for a form's field, one lock a line."""
+        return "\n".join(map(token, self.going))
 
 
-def pick(row: BoardRow) -> str:
+def token(row: LockStatus) -> str:
     """A lock with its holder, short: tens of thousands fit into one form."""
-    return f"{handle(row.name)} {handle(row.lock.holder_id)}"
+    return f"{pseudonym(row.name)} {pseudonym(row.lock.holder_id)}"
 
 
-def chosen(form: QueryDict, rows: Iterable[BoardRow]) -> Choice:
+def chosen(form: QueryDict, rows: Iterable[LockStatus]) -> Selection:
     """Read the table's form: one row's button, the ticked rows, the stale ones, or all."""
     if "only" in form:
         return as_shown([form.get("only", "")], rows)
     scope = form.get("scope", "selected")
     if scope == "all":
-        return Choice(going=list(rows))
+        return Selection(going=list(rows))
     if scope == "stale":
-        return Choice(going=[row for row in rows if row.state in STALE])
+        return Selection(going=[row for row in rows if row.state in STALE])
     return as_shown(form.getlist("lock"), rows)
 
 
-def as_shown(picks: Iterable[str], rows: Iterable[BoardRow]) -> Choice:
-    """Those of ``rows`` that are picked and have not changed hands."""
-    now = {handle(row.name): row for row in rows}
-    choice = Choice()
-    for picked in dict.fromkeys(filter(None, picks)):
-        row = now.get(picked.partition(" ")[0])
+def as_shown(tokens: Iterable[str], rows: Iterable[LockStatus]) -> Selection:
+    """Those of ``rows`` that are chosen and have not changed hands."""
+    now = {pseudonym(row.name): row for row in rows}
+    selection = Selection()
+    for chosen in dict.fromkeys(filter(None, tokens)):
+        row = now.get(chosen.partition(" ")[0])
         if row is None:
-            choice.gone += 1
-        elif picked != pick(row):
-            choice.changed += 1
+            selection.gone += 1
+        elif chosen != token(row):
+            selection.changed += 1
         else:
-            choice.going.append(row)
-    return choice
+            selection.going.append(row)
+    return selection

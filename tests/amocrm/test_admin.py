@@ -31,7 +31,7 @@ def person() -> Person:
         IdentityKey("phone", "+77771112233"),
         ledger.contact_key(55),
     }
-    state = ledger.record(ledger.name(conf.current().account, keys), 77)
+    state = ledger.record(ledger.resolve(conf.current().account, keys), 77)
     DuplicateLead.objects.create(person_id=state.id, lead_id=88, state="active", origin="found")
     counters.count(counters.Event.ADOPTED)
     pause.begin(conf.current().account, "token", f"revoked {EVIL}")
@@ -107,7 +107,9 @@ def test_a_person_is_found_by_any_identity(admin_client: Client, person: Person)
 
 
 def test_leads_of_another_account_have_no_link_into_this_one(admin_client: Client) -> None:
-    state = ledger.name("other.amocrm.ru", {IdentityKey("email", "a@b.kz"), ledger.contact_key(5)})
+    state = ledger.resolve(
+        "other.amocrm.ru", {IdentityKey("email", "a@b.kz"), ledger.contact_key(5)}
+    )
     ledger.record(state, 77)
     page = admin_client.get(reverse("admin:amocrm_person_change", args=[state.id]))
     assert "/detail/" not in page.content.decode()
@@ -139,7 +141,7 @@ def resume(client: Client, **more: Any) -> Any:
 def test_an_operator_resumes_a_paused_account(person: Person) -> None:
     client = staff("view_accountstate", "change_accountstate")
     shown = resume(client).content.decode()
-    assert "Работа с amoCRM возобновлена" in shown
+    assert "Отправка в amoCRM возобновлена" in shown
     assert pause.current() is None
     entry = LogEntry.objects.get()
     assert entry.user.get_username() == "olga"

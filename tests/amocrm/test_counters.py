@@ -15,10 +15,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_database
 
 
 def test_each_day_has_one_row_an_event() -> None:
-    counters.count(Event.UNITED)
-    counters.count(Event.UNITED, 3)
+    counters.count(Event.MERGED)
+    counters.count(Event.MERGED, 3)
     assert EventCount.objects.get().count == 4
-    assert counters.totals()[Event.UNITED] == 4
+    assert counters.totals()[Event.MERGED] == 4
     assert counters.totals()[Event.ADOPTED] == 0
 
 
@@ -30,6 +30,6 @@ def test_a_count_that_fails_leaves_the_callers_transaction_whole() -> None:
     with transaction.atomic():
         EventCount.objects.create(day="2026-01-01", event="something", count=1)
         with mock.patch.object(counters, "_add", fail):
-            counters.count(Event.UNITED)
+            counters.count(Event.MERGED)
         EventCount.objects.create(day="2026-01-02", event="something", count=1)
     assert EventCount.objects.count() == 2

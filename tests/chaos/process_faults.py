@@ -79,7 +79,7 @@ def _kill_worker_at(where: Rule, action: str) -> Callable[[Field, str], None]:
 
         def kill_its_worker() -> None:
             submission = field.submission_of(form)
-            pid = field.stack.rows.worker_of(submission) if submission else None
+            pid = field.stack.rows.token_prefix(submission) if submission else None
             for worker in field.stack.workers:
                 if pid is not None and worker.pid == pid:
                     worker.kill()

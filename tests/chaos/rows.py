@@ -79,7 +79,7 @@ class Rows:
             " GROUP BY status, reason ORDER BY 1 DESC LIMIT 10"
         )
 
-    def worker_of(self, submission: str) -> int | None:
+    def token_prefix(self, submission: str) -> int | None:
         """The process that has claimed this submission."""
         rows = self.ask(
             "SELECT claim_token FROM leads_submission WHERE id = %s", uuid.UUID(submission)

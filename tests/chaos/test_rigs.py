@@ -28,11 +28,11 @@ print(datetime.now(UTC).timestamp() - escape_hatch.time.time())
 
 
 def test_a_slow_start_does_not_add_to_the_skew_of_a_clock() -> None:
-    told = subprocess.run(
+    sent = subprocess.run(
         [sys.executable, "-c", SLOW_START], cwd=PROJECT, capture_output=True, text=True, check=True
     )
 
-    assert float(told.stdout) == pytest.approx(-120, abs=0.5)
+    assert float(sent.stdout) == pytest.approx(-120, abs=0.5)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])

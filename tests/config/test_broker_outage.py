@@ -44,15 +44,17 @@ def celery(log: Path, *arguments: str, redis_url: str) -> Iterator[subprocess.Po
 
 def eventually(holds: Callable[[], bool], what: str, log: Path, seconds: float = 30) -> None:
     """Wait until it holds; fail with the process's output otherwise."""
-    give_up = time.monotonic() + seconds
+    release = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < give_up, f"{what}\n{log.read_text()[-4000:]}"
+        assert time.monotonic() < release, f"{what}\n{log.read_text()[-4000:]}"
         time.sleep(0.1)
 
 
 def ring(mark: Path) -> None:
     """Send the task as the bell does."""
-    with app.connection_for_write(transport_options=settings.BELL_TRANSPORT_OPTIONS) as connection:
+    with app.connection_for_write(
+        transport_options=settings.DISPATCH_TRANSPORT_OPTIONS
+    ) as connection:
         app.send_task(
             "tests.config.bell_tasks.leave_mark",
             (str(mark),),

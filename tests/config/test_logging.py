@@ -22,9 +22,7 @@ SUBMISSION = "550e8400-e29b-41d4-a716-446655440000"
 
 def record(message: str, *args: Any, exc_info: Any = None, **extra: Any) -> logging.LogRecord:
     """A record as a logger makes it."""
-    made = logging.LogRecord(
-        "amocrm.upsert.protocol", logging.INFO, "f.py", 1, message, args, exc_info
-    )
+    made = logging.LogRecord("amocrm.upsert", logging.INFO, "f.py", 1, message, args, exc_info)
     made.__dict__.update(extra)
     return made
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
 from leads.api.throttles import LandingThrottle, StatusThrottle
-from leads.delivery.dispatch import rest
+from leads.delivery.dispatch import breaker
 from leads.models import Submission
 from tests.leads.forms import EXPRESS, PROFTEST
 
@@ -22,9 +22,9 @@ def _nothing_remembered() -> Iterator[None]:
     """No calls counted and no broker left alone because of an earlier test."""
     LandingThrottle.window.clear()
     StatusThrottle.window.clear()
-    rest.end()
+    breaker.close()
     yield
-    rest.end()
+    breaker.close()
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_the_page_shows_every_try_and_nothing_to_edit(
     row = create()
 
     def upsert(*_: Any) -> Any:
-        raise RetryLater("Gateway <Timeout>").seen_in(status=504, request_id="r-1")
+        raise RetryLater("Gateway <Timeout>").with_response(status=504, request_id="r-1")
 
     deliver(row.pk, upsert=upsert)
     client.force_login(operator)
@@ -98,7 +98,7 @@ def test_a_failed_submission_is_delivered_again(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     heard: list[Any] = []
-    monkeypatch.setattr(dispatch, "ring", heard.extend)
+    monkeypatch.setattr(dispatch, "dispatch", heard.extend)
     failed = create(status="failed", attempts=11, lead_id=5, action="created", reason="Timeout")
     delivered, waiting = create(status="delivered"), create(attempts=3)
     client.force_login(operator)

@@ -17,17 +17,17 @@ def test_the_tasks_have_the_names_that_beat_knows() -> None:
     from config.celery import app
 
     scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    named = {tasks.deliver_submission.name, tasks.deliver_due.name, tasks.find_duplicate_leads.name}
+    named = {tasks.deliver_submission.name, tasks.sweep.name, tasks.find_duplicate_leads.name}
     assert scheduled <= named
     assert named == {
         "leads.tasks.deliver_submission",
-        "leads.tasks.deliver_due",
+        "leads.tasks.sweep",
         "leads.tasks.find_duplicate_leads",
     }
 
 
 @pytest.mark.parametrize(
-    "task", [tasks.deliver_submission, tasks.deliver_due, tasks.find_duplicate_leads]
+    "task", [tasks.deliver_submission, tasks.sweep, tasks.find_duplicate_leads]
 )
 def test_a_message_that_is_lost_is_nothing_to_redeliver(task: Any) -> None:
     assert (task.acks_late, task.ignore_result) == (False, True)
@@ -39,7 +39,7 @@ def test_a_message_that_is_late_is_worthless() -> None:
     beats = {
         entry["task"]: entry["options"]["expires"] for entry in app.conf.beat_schedule.values()
     }
-    assert beats == {tasks.deliver_due.name: 360, tasks.find_duplicate_leads.name: 3600}
+    assert beats == {tasks.sweep.name: 360, tasks.find_duplicate_leads.name: 3600}
 
 
 def test_one_submission_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:

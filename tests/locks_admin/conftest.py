@@ -72,17 +72,17 @@ class Locks:
             "web-1", 4711, str(submission.pk), timezone.now() - held, Holder.here("").nonce
         )
         if state in {"live", "overdue"}:
-            worker = lease.worker_of(holder.host, holder.pid)
-            submission.claim_token = worker + "0123456789abcdef"
-            submission.claimed_until = timezone.now() + timedelta(seconds=90)
-            submission.save(update_fields=["claim_token", "claimed_until"])
+            worker = lease.token_prefix(holder.host, holder.pid)
+            submission.lease_token = worker + "0123456789abcdef"
+            submission.leased_until = timezone.now() + timedelta(seconds=90)
+            submission.save(update_fields=["lease_token", "leased_until"])
         return holder
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No chart of an earlier test, no silence after its Redis."""
-    monkeypatch.setattr(history, "_silent_until", 0.0)
+    history.breaker.close()
     cache.clear()
     yield
     cache.clear()

@@ -66,11 +66,11 @@ def _no_settling() -> AbstractContextManager[Any]:
 def _release_in_the_dark() -> AbstractContextManager[Any]:
     real = create._send
 
-    def send(work: Any, body: Any) -> Any:
+    def send(context: Any, body: Any) -> Any:
         try:
-            return real(work, body)
+            return real(context, body)
         except OutcomeUnknown:
-            create._release_ours(work)
+            create._release_ours(context)
             raise
 
     return mock.patch.object(create, "_send", send)
@@ -89,9 +89,9 @@ def _repeat_posts() -> AbstractContextManager[Any]:
 
 
 def _name_one_identity() -> AbstractContextManager[Any]:
-    real = ledger.name
+    real = ledger.resolve
     return mock.patch.object(
-        ledger, "name", lambda account, named: real(account, sorted(named)[:1])
+        ledger, "resolve", lambda account, named: real(account, sorted(named)[:1])
     )
 
 
@@ -109,9 +109,9 @@ def _grow_silently() -> AbstractContextManager[Any]:
 def _forget_that_a_note_was_sent() -> AbstractContextManager[Any]:
     real = notes.write_note
 
-    def write(work: Any, lead_id: int) -> None:
-        work.progress.note_sent_at = None
-        real(work, lead_id)
+    def write(context: Any, lead_id: int) -> None:
+        context.progress.note_sent_at = None
+        real(context, lead_id)
 
     return mock.patch.object(protocol, "write_note", write)
 
@@ -132,14 +132,14 @@ def _recreate_over_a_claim() -> AbstractContextManager[Any]:
 
 
 def _record_over_others() -> AbstractContextManager[Any]:
-    return mock.patch.object(create, "_is_overtaken", return_value=False)
+    return mock.patch.object(create, "_is_superseded", return_value=False)
 
 
 def _only_what_is_recorded_overtakes() -> AbstractContextManager[Any]:
     def is_overtaken(person: PersonState, ours: PersonState) -> bool:
         return not ledger.is_claim_of(person, ours) and person.lead_id != ours.lead_id
 
-    return mock.patch.object(create, "_is_overtaken", is_overtaken)
+    return mock.patch.object(create, "_is_superseded", is_overtaken)
 
 
 GUARDS = (
@@ -172,7 +172,7 @@ GUARDS = (
     ),
     Guard(
         "what is being closed is adopted by nobody",
-        lambda: mock.patch.object(superseded, "leads_of", return_value=[]),
+        lambda: mock.patch.object(superseded, "superseded_leads", return_value=[]),
         scenarios.TRIPLETS,
         script=(
             *LATE_SENDER,
@@ -183,7 +183,7 @@ GUARDS = (
     ),
     Guard(
         "what a dead process left to close is closed",
-        lambda: mock.patch.object(superseded, "finish", return_value=None),
+        lambda: mock.patch.object(superseded, "resume_superseded", return_value=None),
         script=(*LATE_SENDER, ("0: PATCH /api/v4/leads/", "crash")),
     ),
     Guard(
@@ -212,7 +212,7 @@ GUARDS = (
     ),
     Guard(
         "the ledger learns what a contact carries",
-        lambda: mock.patch.object(lookup, "learn_contact", return_value=None),
+        lambda: mock.patch.object(lookup, "link_contact", return_value=None),
         replace(scenarios.CARRIED, most_made=1),
         script=(("0: claim", "switch to 1"),),
     ),

@@ -19,7 +19,7 @@ from urllib3.response import HTTPResponse
 from amocrm import conf, ledger, models
 from amocrm.api import deadline
 from amocrm.api.client import Client
-from amocrm.api.rate_limit import Limiter, Place
+from amocrm.api.rate_limit import Limiter, Permit
 from amocrm.api.sender import Sender
 from amocrm.api.tokens import LongLivedToken
 from amocrm.api.transport import Exchange
@@ -33,14 +33,14 @@ from tests.model.scheduler import Crash, step
 
 SETTLE = timedelta(seconds=300)
 LEDGER_STEPS = (
-    "name",
+    "resolve",
     "read",
     "claim",
     "record",
     "adopt",
     "release",
-    "disown",
-    "learn",
+    "supersede",
+    "link",
     "forget_contact",
     "version_of",
 )
@@ -52,8 +52,8 @@ class NoLimit(Limiter):
     def __init__(self) -> None:
         self.max_rps = 1000
 
-    def wait(self, patience: float) -> Place:
-        return Place()
+    def wait(self, max_wait: float) -> Permit:
+        return Permit()
 
 
 @dataclass
@@ -78,7 +78,7 @@ class World:
         self.sandbox.reset()
         self._set_clock(datetime(2026, 11, 23, 3, 0, tzinfo=UTC))
         self.late.clear()
-        models.Person.objects.update(united_into=None)
+        models.Person.objects.update(merged_into=None)
         for model in (
             models.DuplicateLead,
             models.Identity,
@@ -168,7 +168,7 @@ def running(world: World) -> Iterator[None]:
                 timeout=5,
             )
             account = settings.account
-            sender = Sender(exchange=exchange, account=account, calls=NoLimit(), patience=1)
+            sender = Sender(exchange=exchange, account=account, calls=NoLimit(), max_wait=1)
             yield Client(sender)
 
     with ExitStack() as patches:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from amocrm import conf
 from amocrm.account.links import contact_url, lead_url
-from amocrm.account.schema import find_shape
+from amocrm.account.schema import fetch_schema
 from amocrm.api.client import connect
 from amocrm.diagnostics import duplicate_scan
 from amocrm.diagnostics.duplicate_scan import PersonWithDuplicates
@@ -37,15 +37,15 @@ class Command(BaseCommand):
         settings = conf.current()
         try:
             with connect(settings) as client:
-                shape = find_shape(client, settings)
-                if shape is None:
+                schema = fetch_schema(client, settings)
+                if schema is None:
                     raise CommandError(
                         _("The account has no such pipeline: see manage.py amocrm_check."),
                         returncode=COULD_NOT_LOOK,
                     )
-                counted = duplicate_scan.take(client, shape.pipeline_id, self._report)
+                counted = duplicate_scan.scan(client, schema.pipeline_id, self._report)
                 duplicate_scan.refresh_known_duplicates(
-                    client, counted, shape.pipeline_id, settings.account
+                    client, counted, schema.pipeline_id, settings.account
                 )
         except AmoError as error:
             raise CommandError(str(error), returncode=COULD_NOT_LOOK) from error

@@ -17,9 +17,9 @@ from django.core.management.base import BaseCommand
 from amocrm import log_context
 from amocrm.api import pause
 from leads.delivery.connections import drop_old_connections
-from leads.delivery.sweep import deliver_due_here
+from leads.delivery.sweep import deliver_due
 
-logger = log_context.logger(__name__)
+logger = log_context.get_logger(__name__)
 
 #: Signals interrupt no system call of ours for longer than this, in seconds.
 _NAP = 0.1
@@ -53,7 +53,7 @@ class Command(BaseCommand):
     def _all_due(self, stop: _Stop) -> Counter[str]:
         total: Counter[str] = Counter()
         while not stop.asked:
-            counts = deliver_due_here(_BATCH, is_stopped=lambda: stop.asked)
+            counts = deliver_due(_BATCH, is_stopped=lambda: stop.asked)
             total += counts
             if counts.total() < _BATCH:
                 break
@@ -68,7 +68,7 @@ class Command(BaseCommand):
             counts: Counter[str] = Counter()
             try:
                 drop_old_connections()
-                counts = deliver_due_here(_BATCH, is_stopped=lambda: stop.asked)
+                counts = deliver_due(_BATCH, is_stopped=lambda: stop.asked)
             except Exception:
                 logger.exception("💥 This pass failed, the next one comes in %g s", seconds)
             if counts:

@@ -13,15 +13,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from amocrm.api.responses import one_line
 from amocrm.locks.clearing import Result
-from amocrm.locks.connection import TROUBLE
+from amocrm.locks.connection import REDIS_ERRORS
 from locks_admin.monitor import lock_status
-from locks_admin.monitor.lock_status import DELIVERING, BoardRow
+from locks_admin.monitor.lock_status import DELIVERING, LockStatus
 
 _WORDS = {
     Result.CLEARED: "cleared",
     Result.MISSING: "was gone already",
     Result.CHANGED: "changed hands meanwhile, left",
-    Result.NO_LOCK: "holds no lock, left: remove it with redis-cli",
+    Result.NOT_A_LOCK: "holds no lock, left: remove it with redis-cli",
     Result.UNKNOWN: "not known: Redis went silent",
 }
 
@@ -66,7 +66,7 @@ class Command(BaseCommand):
             if rows and options["interactive"] and not options["json"]:
                 self._ask(rows)
             outcome = lock_status.clear(rows, by=_me(), why="manage.py clear_amocrm_locks")
-        except TROUBLE as trouble:
+        except REDIS_ERRORS as trouble:
             raise CommandError(
                 f"Redis does not answer, so nothing was cleared: {trouble}"
             ) from trouble
@@ -76,7 +76,7 @@ class Command(BaseCommand):
         if unknown := results[Result.UNKNOWN]:
             raise CommandError(f"Redis went silent: what became of {unknown} is not known.")
 
-    def _chosen(self, options: dict[str, Any]) -> list[BoardRow]:
+    def _chosen(self, options: dict[str, Any]) -> list[LockStatus]:
         rows = lock_status.read()
         if options["key"] is not None:
             rows = [row for row in rows if row.name == options["key"]]
@@ -84,7 +84,7 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no lock {options['key']!r}: nothing was cleared.")
         return lock_status.only(rows, stale=options["stale"], older_than=options["older_than"])
 
-    def _ask(self, rows: Sequence[BoardRow]) -> None:
+    def _ask(self, rows: Sequence[LockStatus]) -> None:
         for row in rows:
             self.stdout.write(f"{one_line(row.name)}  {row.state}  {row.lock.holder_id}")
         delivering = sum(row.state in DELIVERING for row in rows)

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from pytest_django import Settings
 
 from amocrm import conf
-from amocrm.account.schema import AccountShape, Stage, find_shape, read_shape, shape
+from amocrm.account.schema import AccountSchema, Stage, cached_schema, fetch_schema, require_schema
 from amocrm.api import pause
 from amocrm.api.client import Client
 from amocrm.errors import AccountPaused, RetryLater
@@ -36,7 +36,7 @@ def client(sandbox: RunningSandbox) -> Iterator[Client]:
 
 
 def test_the_configured_pipeline_its_stages_in_order_fields_and_time_zone(client: Client) -> None:
-    found = read_shape(client, conf.current())
+    found = require_schema(client, conf.current())
     assert (found.pipeline_id, found.pipeline_name) == (3177727, "Продажи")
     assert [stage.sort for stage in found.stages] == sorted(stage.sort for stage in found.stages)
     assert [stage.id for stage in found.stages if not stage.is_ordinary] == [32392156, 142, 143]
@@ -49,45 +49,45 @@ def test_without_a_configured_pipeline_it_is_the_main_one(
     client: Client, settings: Settings
 ) -> None:
     settings.AMOCRM_PIPELINE_ID = None
-    assert read_shape(client, conf.current()).pipeline_id == 3177727
+    assert require_schema(client, conf.current()).pipeline_id == 3177727
 
 
 def test_the_shape_is_read_once(client: Client, sandbox: RunningSandbox) -> None:
-    first = shape(client, conf.current())
+    first = cached_schema(client, conf.current())
     asked = len(sandbox.control.requests())
-    assert shape(client, conf.current()) == first
+    assert cached_schema(client, conf.current()) == first
     assert len(sandbox.control.requests()) == asked
 
 
 def test_a_fresh_shape_is_read_and_kept(client: Client, sandbox: RunningSandbox) -> None:
-    shape(client, conf.current())
+    cached_schema(client, conf.current())
     sandbox.control.config(drop_field="FBCLID")
-    assert "FBCLID" in shape(client, conf.current()).lead_fields
-    assert "FBCLID" not in shape(client, conf.current(), fresh=True).lead_fields
-    assert "FBCLID" not in shape(client, conf.current()).lead_fields
+    assert "FBCLID" in cached_schema(client, conf.current()).lead_fields
+    assert "FBCLID" not in cached_schema(client, conf.current(), fresh=True).lead_fields
+    assert "FBCLID" not in cached_schema(client, conf.current()).lead_fields
 
 
 def test_a_shape_from_before_a_resume_is_not_used_any_more(
     client: Client, sandbox: RunningSandbox
 ) -> None:
-    shape(client, conf.current())
+    cached_schema(client, conf.current())
     sandbox.control.config(drop_stage=32392159)
     pause.begin(conf.current().account, "stage", "rejected")
     pause.resume("olga")
-    assert shape(client, conf.current()).first_stage == 32392165
+    assert cached_schema(client, conf.current()).first_stage == 32392165
 
 
 def test_two_pipelines_have_shapes_of_their_own(client: Client, settings: Settings) -> None:
-    assert shape(client, conf.current()).pipeline_id == 3177727
+    assert cached_schema(client, conf.current()).pipeline_id == 3177727
     settings.AMOCRM_PIPELINE_ID = 3177731
     with pytest.raises(AccountPaused):
-        shape(client, conf.current())
+        cached_schema(client, conf.current())
 
 
 def test_a_pipeline_that_is_not_there_pauses_everybody(client: Client, settings: Settings) -> None:
     settings.AMOCRM_PIPELINE_ID = 999
     with pytest.raises(AccountPaused, match=r"pipeline 999 \(AMOCRM_PIPELINE_ID\)"):
-        read_shape(client, conf.current())
+        require_schema(client, conf.current())
     paused = pause.current()
     assert paused is not None
     assert paused.kind == "stage"
@@ -95,7 +95,7 @@ def test_a_pipeline_that_is_not_there_pauses_everybody(client: Client, settings:
 
 def test_looking_for_the_shape_pauses_nobody(client: Client, settings: Settings) -> None:
     settings.AMOCRM_PIPELINE_ID = 999
-    assert find_shape(client, conf.current()) is None
+    assert fetch_schema(client, conf.current()) is None
     assert pause.current() is None
 
 
@@ -106,7 +106,7 @@ def test_an_unknown_time_zone_is_replaced_by_ours(sandbox: RunningSandbox, clien
         status=200,
         body={"id": 1, "_embedded": {"datetime_settings": {"timezone": "Mars/Olympus"}}},
     )
-    assert read_shape(client, conf.current()).timezone == ZoneInfo("Asia/Almaty")
+    assert require_schema(client, conf.current()).timezone == ZoneInfo("Asia/Almaty")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_shape_that_cannot_be_read_is_tried_again_later(pipelines: Any) -> Non
     with responses.RequestsMock(assert_all_requests_are_fired=False) as amocrm:
         amocrm.get(f"{API}/leads/pipelines", json={"_embedded": {"pipelines": pipelines}})
         with client_of() as client, pytest.raises(RetryLater, match="cannot be read"):
-            read_shape(client, conf.current())
+            require_schema(client, conf.current())
     assert pause.current() is None
 
 
@@ -134,7 +134,7 @@ def test_an_archived_pipeline_takes_no_leads() -> None:
     with responses.RequestsMock() as amocrm:
         amocrm.get(f"{API}/leads/pipelines", json={"_embedded": {"pipelines": rows}})
         with client_of() as client:
-            assert find_shape(client, conf.current()) is None
+            assert fetch_schema(client, conf.current()) is None
 
 
 STAGES = (
@@ -161,10 +161,10 @@ STAGES = (
 def test_forward_is_by_the_order_of_stages_not_by_their_ids(
     current: int, target: int, forward: bool
 ) -> None:
-    one = AccountShape(1, "Sales", STAGES, {}, ZoneInfo("UTC"))
+    one = AccountSchema(1, "Sales", STAGES, {}, ZoneInfo("UTC"))
     assert one.is_forward(current, target) is forward
 
 
 def test_stages_are_listed_for_people() -> None:
-    one = AccountShape(1, "Sales", STAGES, {}, ZoneInfo("UTC"))
+    one = AccountSchema(1, "Sales", STAGES, {}, ZoneInfo("UTC"))
     assert one.listed_stages == "5 First, 3 Second"

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from responses.matchers import query_param_matcher
 
 from amocrm import conf
-from amocrm.account.schema import read_shape
+from amocrm.account.schema import require_schema
 from amocrm.api import paging
 from amocrm.api.paging import PAGE_SIZE, Page
 from amocrm.sandbox.server import RunningSandbox
@@ -73,5 +73,5 @@ def test_a_field_on_the_second_short_page_is_not_missed(sandbox: RunningSandbox)
                 match=[query_param_matcher({"page": number}, strict_match=False)],
                 json={"_links": links, "_embedded": {"custom_fields": rows}},
             )
-        shape = read_shape(client, conf.current())
-    assert shape.lead_fields["UTM_SOURCE"] == 99
+        schema = require_schema(client, conf.current())
+    assert schema.lead_fields["UTM_SOURCE"] == 99

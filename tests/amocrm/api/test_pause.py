@@ -127,7 +127,7 @@ def test_429_without_a_time_holds_for_two_seconds(
     account: str, clock: time_machine.Traveller
 ) -> None:
     pause.rate_limited(account, None, "429")
-    assert state().held_until == START + timedelta(seconds=2)
+    assert state().backoff_until == START + timedelta(seconds=2)
     assert counters.totals()["rate_limited"] == 1
 
 
@@ -135,7 +135,7 @@ def test_a_hold_never_gets_shorter(account: str, clock: time_machine.Traveller) 
     pause.rate_limited(account, 30, "429")
     clock.shift(1)
     pause.rate_limited(account, None, "429")
-    assert state().held_until == START + timedelta(seconds=30)
+    assert state().backoff_until == START + timedelta(seconds=30)
 
 
 def test_the_third_429_within_a_minute_pauses(account: str, clock: time_machine.Traveller) -> None:
@@ -283,14 +283,14 @@ def test_another_trouble_found_by_a_probe_is_shown(
 ) -> None:
     pause.begin(account, "token", "revoked")
     before = state()
-    pause.explain(account, "unpaid", "not paid")
+    pause.update_reason(account, "unpaid", "not paid")
     assert (state().pause_kind, state().pause_reason) == ("unpaid", "not paid")
     assert (state().paused_since, state().next_probe_at) == (
         before.paused_since,
         before.next_probe_at,
     )
     pause.resume("olga")
-    pause.explain(account, "token", "late")
+    pause.update_reason(account, "token", "late")
     assert pause.current() is None
 
 

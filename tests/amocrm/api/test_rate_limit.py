@@ -19,7 +19,7 @@ from redis import Redis
 
 from amocrm import conf
 from amocrm.api import rate_limit
-from amocrm.api.rate_limit import FRESH_FOR, WINDOW_MS, Limiter, Place
+from amocrm.api.rate_limit import FRESH_FOR, WINDOW_MS, Limiter, Permit
 from amocrm.errors import ComeBack, LockUnavailable
 from amocrm.sandbox.server import RunningSandbox, start
 from tests.amocrm.api.raw_server import pump, serving, write_authority
@@ -51,11 +51,11 @@ def taken_in(one: Limiter, seconds: float) -> list[float]:
     got = []
     while time.monotonic() < ends_at:
         try:
-            place = one.wait(0.05)
+            permit = one.wait(0.05)
         except ComeBack:
             continue
         now = time.monotonic()
-        if place.is_fresh:
+        if permit.is_fresh:
             got.append(now)
     return got
 
@@ -202,9 +202,9 @@ def test_who_has_no_patience_comes_back() -> None:
 
 
 def test_a_place_is_good_for_a_moment_only() -> None:
-    place = limiter_of().wait(0)
-    assert place.is_fresh
-    assert not Place(taken_at=time.monotonic() - FRESH_FOR).is_fresh
+    permit = limiter_of().wait(0)
+    assert permit.is_fresh
+    assert not Permit(taken_at=time.monotonic() - FRESH_FOR).is_fresh
     # Late requests of one window and early ones of the next stay a second apart.
     assert WINDOW_MS - FRESH_FOR * 1000 >= 1000
 

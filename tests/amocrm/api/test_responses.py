@@ -10,7 +10,7 @@ import pytest
 import responses
 
 from amocrm import conf
-from amocrm.api.responses import TABLE, Answer, Row, meaning_of
+from amocrm.api.responses import RULES, ApiResponse, ResponseRule, rule_for
 from amocrm.errors import (
     AccountPaused,
     AmoError,
@@ -239,10 +239,10 @@ def test_every_row_of_the_table_has_a_captured_answer() -> None:
     for case in CASES.values():
         is_text = isinstance(case.body, str)
         body, text = (None, case.body) if is_text else (case.body, "")
-        row = meaning_of(Answer(case.status, body, text, ""))
+        row = rule_for(ApiResponse(case.status, body, text, ""))
         assert row is not None
         used.add(row.kind)
-    assert used == {row.kind for row in TABLE}
+    assert used == {row.kind for row in RULES}
 
 
 def test_the_official_validation_error_names_its_field(amocrm: responses.RequestsMock) -> None:
@@ -251,15 +251,15 @@ def test_the_official_validation_error_names_its_field(amocrm: responses.Request
         create(client)
     (problem,) = raised.value.problems
     assert (problem.path, problem.code) == ("custom_fields_values.0.field_id", "NotSupportedChoice")
-    assert raised.value.words == "Bad Request: Request validation failed"
+    assert raised.value.crm_message == "Bad Request: Request validation failed"
 
 
 def test_the_first_fitting_row_counts() -> None:
-    bad_stage = Answer(400, CASES["rejected stage"].body, "", "")
-    row = meaning_of(bad_stage)
-    assert isinstance(row, Row)
+    bad_stage = ApiResponse(400, CASES["rejected stage"].body, "", "")
+    row = rule_for(bad_stage)
+    assert isinstance(row, ResponseRule)
     assert row.kind == "stage"
-    assert meaning_of(Answer(204, None, "", "")) is None
+    assert rule_for(ApiResponse(204, None, "", "")) is None
 
 
 def test_long_answers_are_shortened_and_stay_on_one_line(amocrm: responses.RequestsMock) -> None:
@@ -282,7 +282,7 @@ def test_odd_characters_in_what_amocrm_says_keep_nobody_from_stopping(
     assert raised.value.not_done
     assert odd not in str(raised.value)
     state = AccountState.objects.get()
-    assert state.held_until if status == 429 else state.pause_reason.count("No way") == 1
+    assert state.backoff_until if status == 429 else state.pause_reason.count("No way") == 1
 
 
 def test_a_pause_for_a_stage_names_it_and_its_setting(amocrm: responses.RequestsMock) -> None:

@@ -13,7 +13,7 @@ import responses
 from django.utils import timezone
 
 from amocrm.api import pause, rate_limit, sender
-from amocrm.api.rate_limit import Limiter, Place
+from amocrm.api.rate_limit import Limiter, Permit
 from amocrm.errors import AccountPaused, AmoError, ComeBack, RateLimited
 from amocrm.models import AccountState
 from tests.amocrm.clients import API, READS, WRITES, any_url, client_of, nothing
@@ -31,12 +31,12 @@ pytestmark = pytest.mark.django_db
         (None, {"retry_after": "9"}, 9),
         ("7", {"retry_after": 9}, 7),
         (format_datetime(datetime(2001, 1, 1, tzinfo=UTC)), {"retry_after": 9}, 9),
-        ("soon", None, pause.DEFAULT_HOLD),
-        ("nan", None, pause.DEFAULT_HOLD),
-        ("-5", None, pause.DEFAULT_HOLD),
-        ("0", {"retry_after": None}, pause.DEFAULT_HOLD),
-        (None, {"retry_after": {"x": 1}}, pause.DEFAULT_HOLD),
-        (f"Mon, 01 Jan 2020 00:00:00 +{'9' * 20}", None, pause.DEFAULT_HOLD),
+        ("soon", None, pause.DEFAULT_BACKOFF),
+        ("nan", None, pause.DEFAULT_BACKOFF),
+        ("-5", None, pause.DEFAULT_BACKOFF),
+        ("0", {"retry_after": None}, pause.DEFAULT_BACKOFF),
+        (None, {"retry_after": {"x": 1}}, pause.DEFAULT_BACKOFF),
+        (f"Mon, 01 Jan 2020 00:00:00 +{'9' * 20}", None, pause.DEFAULT_BACKOFF),
         ("inf", None, pause.LONGEST_WAIT),
         ("1e300", None, pause.LONGEST_WAIT),
     ],
@@ -50,9 +50,9 @@ def test_a_429_holds_as_long_as_it_asks(
     with client_of() as client, pytest.raises(RateLimited):
         client.account()
     after = timezone.now()
-    held_until = AccountState.objects.get().held_until
-    assert held_until is not None
-    assert before <= held_until - timedelta(seconds=seconds) <= after
+    backoff_until = AccountState.objects.get().backoff_until
+    assert backoff_until is not None
+    assert before <= backoff_until - timedelta(seconds=seconds) <= after
 
 
 def test_a_429_may_name_the_moment_until_which_to_wait(amocrm: responses.RequestsMock) -> None:
@@ -61,10 +61,10 @@ def test_a_429_may_name_the_moment_until_which_to_wait(amocrm: responses.Request
     amocrm.get(f"{API}/account", status=429, headers={"Retry-After": format_datetime(moment)})
     with client_of() as client, pytest.raises(RateLimited):
         client.account()
-    held_until = AccountState.objects.get().held_until
-    assert held_until is not None
+    backoff_until = AccountState.objects.get().backoff_until
+    assert backoff_until is not None
     rounded = timedelta(seconds=0.1)
-    assert -rounded <= held_until - moment <= timezone.now() - before + rounded
+    assert -rounded <= backoff_until - moment <= timezone.now() - before + rounded
 
 
 def test_after_one_429_no_process_sends_anything(amocrm: responses.RequestsMock) -> None:
@@ -82,9 +82,9 @@ def test_who_waited_for_a_place_while_a_pause_began_sends_nothing(
     amocrm: responses.RequestsMock,
 ) -> None:
     class PausesMeanwhile(Limiter):
-        def wait(self, patience: float) -> Place:
+        def wait(self, max_wait: float) -> Permit:
             pause.begin("school.amocrm.ru", "token", "revoked meanwhile")
-            return super().wait(patience)
+            return super().wait(max_wait)
 
     with client_of() as client:
         client._sender._calls = PausesMeanwhile(client._sender._calls._bucket, 1000)
@@ -114,14 +114,14 @@ def test_a_probe_speaks_to_a_paused_account_and_does_not_begin_a_pause(
 class Recorder(Limiter):
     """A limiter that tells when it is asked, and gives places of any age."""
 
-    def __init__(self, told: list[str], places: list[Place] | None = None) -> None:
+    def __init__(self, told: list[str], places: list[Permit] | None = None) -> None:
         super().__init__(rate_limit._own_bucket("test", 1000), 1000)
         self.told = told
         self.places = places or []
 
-    def wait(self, patience: float) -> Place:
-        self.told.append("limiter" if patience else "limiter without waiting")
-        return self.places.pop(0) if self.places else Place()
+    def wait(self, max_wait: float) -> Permit:
+        self.told.append("limiter" if max_wait else "limiter without waiting")
+        return self.places.pop(0) if self.places else Permit()
 
 
 @pytest.fixture
@@ -130,13 +130,13 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "FRESH_FOR", 60.0)
 
 
-def grow_old(place: Place) -> Place:
-    object.__setattr__(place, "taken_at", time.monotonic() - 3600)
-    return place
+def grow_old(permit: Permit) -> Permit:
+    object.__setattr__(permit, "taken_at", time.monotonic() - 3600)
+    return permit
 
 
-def old_place() -> Place:
-    return grow_old(Place())
+def old_place() -> Permit:
+    return grow_old(Permit())
 
 
 def in_order(amocrm: responses.RequestsMock, told: list[str]) -> None:
@@ -173,14 +173,14 @@ def test_a_place_that_got_old_at_the_checkpoint_is_taken_anew(
 
 def create_slowly(told: list[str], calls: type[Recorder]) -> None:
     """Make a lead; the claim takes so long that its place under the limit gets old."""
-    place = Place()
+    permit = Permit()
 
     def slow_claim() -> None:
         told.append("claim")
-        grow_old(place)
+        grow_old(permit)
 
     with client_of() as client:
-        client._sender._calls = calls(told, [place])
+        client._sender._calls = calls(told, [permit])
         client.create_lead({}, just_before=slow_claim)
 
 
@@ -202,11 +202,11 @@ def test_without_a_place_after_a_slow_claim_nothing_is_sent(
     in_order(amocrm, told)
 
     class Full(Recorder):
-        def wait(self, patience: float) -> Place:
+        def wait(self, max_wait: float) -> Permit:
             if self.told:
-                assert patience <= sender.LATE_PATIENCE
+                assert max_wait <= sender.LATE_MAX_WAIT
                 raise ComeBack("none is free")
-            return super().wait(patience)
+            return super().wait(max_wait)
 
     with pytest.raises(ComeBack) as raised:
         create_slowly(told, Full)
@@ -222,10 +222,10 @@ def test_a_pause_that_begins_while_another_place_is_waited_for_stops_the_call(
     in_order(amocrm, told)
 
     class PausesMeanwhile(Recorder):
-        def wait(self, patience: float) -> Place:
+        def wait(self, max_wait: float) -> Permit:
             if self.told:
                 pause.begin("school.amocrm.ru", "token", "revoked meanwhile")
-            return super().wait(patience)
+            return super().wait(max_wait)
 
     with pytest.raises(AccountPaused, match="revoked meanwhile") as raised:
         create_slowly(told, PausesMeanwhile)

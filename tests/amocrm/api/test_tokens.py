@@ -91,9 +91,9 @@ def test_the_warning_says_when_and_what_to_do_in_both_languages(settings: Settin
     settings.AMOCRM_ACCESS_TOKEN = jwt({"exp": int((NOW + timedelta(days=10)).timestamp())})
     with translation.override("en"):
         assert expiry_warning(NOW) == (
-            "The amoCRM access token ends on 03.12.2026, in 10 days: issue a new one."
+            "The amoCRM access token expires on 03.12.2026, in 10 days: create a new one."
         )
-        assert "ended on 03.12.2026" in str(expiry_warning(NOW + timedelta(days=11)))
+        assert "expired on 03.12.2026" in str(expiry_warning(NOW + timedelta(days=11)))
     with translation.override("ru"):
         assert "03.12.2026" in str(expiry_warning(NOW))
         assert "ends" not in str(expiry_warning(NOW))

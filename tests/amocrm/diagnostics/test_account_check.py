@@ -40,7 +40,7 @@ CATALOGUE = Path(conf.__file__).parent / "locale" / "ru" / "LC_MESSAGES" / "djan
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(phone_search, "ASK_EVERY", 0.2)
-    monkeypatch.setattr(phone_search, "INDEX_PATIENCE", 5.0)
+    monkeypatch.setattr(phone_search, "INDEX_MAX_WAIT", 5.0)
     cache.clear()
     yield
     cache.clear()
@@ -189,7 +189,7 @@ def test_an_account_out_of_reach(settings: Settings) -> None:
 
 @pytest.mark.parametrize(
     ("days", "level", "says"),
-    [(400, "ok", "will until"), (10, "warning", "ends on"), (-10, "warning", "ended on")],
+    [(400, "ok", "will until"), (10, "warning", "expires on"), (-10, "warning", "expired on")],
 )
 def test_until_when_the_token_is_good(
     sandbox: RunningSandbox, settings: Settings, days: int, level: str, says: str

@@ -28,7 +28,7 @@ SECOND_PIPELINE = 3177730
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duplicate_scan, "TRY_AGAIN_AFTER", 0.05)
+    monkeypatch.setattr(duplicate_scan, "RETRY_SECONDS", 0.05)
 
 
 def run(*options: str) -> tuple[int, str, str]:
@@ -135,9 +135,9 @@ def test_what_the_ledger_knows_is_one_person(sandbox: RunningSandbox) -> None:
     plant(sandbox, {"emails": ["a@b.kz"]}, {"phones": ["+77770000001"]}, leads=[[0], [1]])
     assert people(0) == []
     both = identities(emails=["a@b.kz"], phones=["+77770000001"], region="KZ")
-    ledger.name("another.amocrm.ru", both)
+    ledger.resolve("another.amocrm.ru", both)
     assert people(0) == []
-    ledger.name(conf.current().account, both)
+    ledger.resolve(conf.current().account, both)
     (person,) = people()
     assert len(person["leads"]) == 2
 
@@ -211,7 +211,7 @@ def test_trouble_that_passes_is_waited_out(sandbox: RunningSandbox) -> None:
 def test_trouble_that_does_not_pass_is_not_taken_for_nobody(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(duplicate_scan, "TRIES", 2)
+    monkeypatch.setattr(duplicate_scan, "MAX_ATTEMPTS", 2)
     sandbox.control.fault("answer", path="/api/v4/leads", status=502, body="<html>", times=-1)
     with pytest.raises(CommandError) as raised:
         run()
@@ -230,8 +230,8 @@ def test_a_pipeline_that_is_not_there_is_not_taken_for_nobody(
 def test_known_duplicates_that_were_closed_meanwhile_are_marked_so(sandbox: RunningSandbox) -> None:
     leads = plant(sandbox, {"emails": ["a@b.kz"]}, leads=[[0], [0]])
     named = identities(emails=["a@b.kz"], phones=[], region="KZ")
-    person = ledger.name(conf.current().account, named)
-    other = ledger.name("other.amocrm.ru", named)
+    person = ledger.resolve(conf.current().account, named)
+    other = ledger.resolve("other.amocrm.ru", named)
     for person_id, lead_id, state in (
         (person.id, leads[0], "active"),
         (person.id, leads[1], "active"),

@@ -54,7 +54,7 @@ def test_a_value_of_odd_bytes_can_be_cleared(locks_db: redis.Redis) -> None:
 
 def test_something_else_under_our_name_is_left(locks_db: redis.Redis) -> None:
     locks_db.rpush(f"lock:{NAME}", "a list")
-    assert results(inventory.list_locks()) == [Result.NO_LOCK]
+    assert results(inventory.list_locks()) == [Result.NOT_A_LOCK]
     assert locks_db.exists(f"lock:{NAME}") == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from amocrm.locks import history, stats
-from amocrm.locks.connection import TROUBLE
+from amocrm.locks.connection import REDIS_ERRORS
 from amocrm.locks.history import Kind, LockEvent
 from tests.servers import RedisServer
 
@@ -58,7 +58,7 @@ def test_entries_of_others_are_passed_over(redis_server: RedisServer) -> None:
 def test_without_redis_writing_is_silent_and_reading_is_not(redis_server: RedisServer) -> None:
     redis_server.stop()
     history.record(Kind.BUSY, "amocrm:lead:a")
-    with pytest.raises(TROUBLE):
+    with pytest.raises(REDIS_ERRORS):
         history.latest(1)
 
 

@@ -77,7 +77,7 @@ def test_keys_is_never_called(locks_db: redis.Redis) -> None:
 
 def test_without_redis_listing_fails_loudly(redis_server: RedisServer) -> None:
     redis_server.stop()
-    with pytest.raises(connection.TROUBLE):
+    with pytest.raises(connection.REDIS_ERRORS):
         inventory.list_locks()
 
 

@@ -44,7 +44,7 @@ def settled(progress: Remembered) -> None:
 
 
 def without_hold() -> None:
-    AccountState.objects.update(held_until=None)
+    AccountState.objects.update(backoff_until=None)
 
 
 # --- how it reads ------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from amocrm import ledger
-from amocrm.errors import ClaimLost
+from amocrm.errors import PersonChanged
 from amocrm.identity import IdentityKey
 from amocrm.models import DuplicateLead, Identity, Person
 
@@ -21,8 +21,8 @@ PHONE, PHONE2 = IdentityKey("phone", "+77771112233"), IdentityKey("phone", "+770
 
 
 def test_what_is_named_together_is_one_person() -> None:
-    first = ledger.name(ACCOUNT, {ANNA, PHONE})
-    second = ledger.name(ACCOUNT, {PHONE, ANNA2})
+    first = ledger.resolve(ACCOUNT, {ANNA, PHONE})
+    second = ledger.resolve(ACCOUNT, {PHONE, ANNA2})
 
     assert first.id == second.id
     assert second.identities == {ANNA, ANNA2, PHONE}
@@ -30,27 +30,27 @@ def test_what_is_named_together_is_one_person() -> None:
 
 
 def test_naming_what_is_known_changes_nothing() -> None:
-    first = ledger.name(ACCOUNT, {ANNA, PHONE})
+    first = ledger.resolve(ACCOUNT, {ANNA, PHONE})
 
-    assert ledger.name(ACCOUNT, {PHONE}) == first
+    assert ledger.resolve(ACCOUNT, {PHONE}) == first
 
 
 def test_a_new_identity_raises_the_version() -> None:
-    first = ledger.name(ACCOUNT, {ANNA})
+    first = ledger.resolve(ACCOUNT, {ANNA})
 
-    second = ledger.name(ACCOUNT, {ANNA, PHONE})
+    second = ledger.resolve(ACCOUNT, {ANNA, PHONE})
 
     assert second.version > first.version
-    with pytest.raises(ClaimLost):
+    with pytest.raises(PersonChanged):
         ledger.claim(first, "submission")
     assert Person.objects.get().creating_since is None
 
 
 def test_two_people_named_together_unite_into_the_older_one() -> None:
-    by_email = ledger.record(ledger.name(ACCOUNT, {ANNA}), 11)
-    by_phone = ledger.record(ledger.name(ACCOUNT, {PHONE}), 22)
+    by_email = ledger.record(ledger.resolve(ACCOUNT, {ANNA}), 11)
+    by_phone = ledger.record(ledger.resolve(ACCOUNT, {PHONE}), 22)
 
-    one = ledger.name(ACCOUNT, {ANNA, PHONE})
+    one = ledger.resolve(ACCOUNT, {ANNA, PHONE})
 
     assert one.id == by_email.id
     assert one.identities == {ANNA, PHONE}
@@ -59,26 +59,26 @@ def test_two_people_named_together_unite_into_the_older_one() -> None:
     assert (duplicate.lead_id, duplicate.state) == (22, DuplicateLead.State.UNCHECKED)
     assert ledger.read(by_phone.id) == one
     for stale in (by_email, by_phone):
-        with pytest.raises(ClaimLost):
+        with pytest.raises(PersonChanged):
             ledger.record(stale, 33)
 
 
 def test_the_survivor_takes_over_the_only_recorded_lead() -> None:
-    ledger.name(ACCOUNT, {ANNA})
-    ledger.record(ledger.name(ACCOUNT, {PHONE}), 22)
+    ledger.resolve(ACCOUNT, {ANNA})
+    ledger.record(ledger.resolve(ACCOUNT, {PHONE}), 22)
 
-    one = ledger.name(ACCOUNT, {ANNA, PHONE})
+    one = ledger.resolve(ACCOUNT, {ANNA, PHONE})
 
     assert one.lead_id == 22
     assert not DuplicateLead.objects.exists()
 
 
 def test_nobody_is_united_while_a_claim_stands_but_what_is_new_is_entered() -> None:
-    claimed = ledger.claim(ledger.name(ACCOUNT, {ANNA}), "submission")
-    other = ledger.name(ACCOUNT, {PHONE})
+    claimed = ledger.claim(ledger.resolve(ACCOUNT, {ANNA}), "submission")
+    other = ledger.resolve(ACCOUNT, {PHONE})
 
-    with pytest.raises(ledger.ClaimStands) as standing:
-        ledger.name(ACCOUNT, {ANNA, PHONE, ANNA2})
+    with pytest.raises(ledger.CreationPending) as standing:
+        ledger.resolve(ACCOUNT, {ANNA, PHONE, ANNA2})
 
     assert standing.value.person_id == claimed.id
     assert ledger.read(claimed.id).identities == {ANNA, ANNA2}
@@ -87,28 +87,28 @@ def test_nobody_is_united_while_a_claim_stands_but_what_is_new_is_entered() -> N
 
 
 def test_a_claim_can_be_made_once() -> None:
-    person = ledger.name(ACCOUNT, {ANNA})
+    person = ledger.resolve(ACCOUNT, {ANNA})
     claimed = ledger.claim(person, "first")
 
     for read_by_another in (person, claimed):
-        with pytest.raises(ClaimLost):
+        with pytest.raises(PersonChanged):
             ledger.claim(read_by_another, "second")
 
     assert ledger.read(person.id).creating_ref == claimed.creating_ref
 
 
 def test_a_release_by_somebody_who_read_before_anothers_claim_changes_nothing() -> None:
-    stale = ledger.claim(ledger.name(ACCOUNT, {ANNA}), "first")
+    stale = ledger.claim(ledger.resolve(ACCOUNT, {ANNA}), "first")
     newer = ledger.claim(ledger.release(stale), "second")
 
-    with pytest.raises(ClaimLost):
+    with pytest.raises(PersonChanged):
         ledger.release(stale)
 
     assert ledger.read(newer.id) == newer
 
 
 def test_a_record_clears_the_claim() -> None:
-    claimed = ledger.claim(ledger.name(ACCOUNT, {ANNA}), "submission")
+    claimed = ledger.claim(ledger.resolve(ACCOUNT, {ANNA}), "submission")
 
     recorded = ledger.record(claimed, 11)
 
@@ -118,42 +118,42 @@ def test_a_record_clears_the_claim() -> None:
 
 
 def test_learning_from_a_stale_look_changes_nothing() -> None:
-    stale = ledger.name(ACCOUNT, {ANNA})
-    ledger.name(ACCOUNT, {ANNA, PHONE})
+    stale = ledger.resolve(ACCOUNT, {ANNA})
+    ledger.resolve(ACCOUNT, {ANNA, PHONE})
 
-    with pytest.raises(ClaimLost):
-        ledger.learn(stale, {ledger.contact_key(7)})
+    with pytest.raises(PersonChanged):
+        ledger.link(stale, {ledger.contact_key(7)})
 
     assert not Identity.objects.filter(kind="contact").exists()
 
 
 def test_learning_that_two_people_are_one_unites_them_and_sends_the_learner_back() -> None:
-    by_email = ledger.name(ACCOUNT, {ANNA})
-    by_phone = ledger.name(ACCOUNT, {PHONE})
+    by_email = ledger.resolve(ACCOUNT, {ANNA})
+    by_phone = ledger.resolve(ACCOUNT, {PHONE})
 
-    with pytest.raises(ClaimLost):
-        ledger.learn(by_phone, {ANNA, ledger.contact_key(7)})
+    with pytest.raises(PersonChanged):
+        ledger.link(by_phone, {ANNA, ledger.contact_key(7)})
 
     assert ledger.read(by_phone.id).id == by_email.id
     assert ledger.read(by_email.id).contacts == {7}
 
 
 def test_a_forgotten_contact_may_be_somebody_elses() -> None:
-    person = ledger.learn(ledger.name(ACCOUNT, {ANNA}), {ledger.contact_key(7)})
+    person = ledger.link(ledger.resolve(ACCOUNT, {ANNA}), {ledger.contact_key(7)})
 
     forgotten = ledger.forget_contact(person, 7)
 
     assert forgotten.contacts == frozenset()
     assert forgotten.version > person.version
-    with pytest.raises(ClaimLost):
+    with pytest.raises(PersonChanged):
         ledger.forget_contact(person, 7)
-    assert ledger.learn(ledger.name(ACCOUNT, {PHONE}), {ledger.contact_key(7)}).contacts == {7}
+    assert ledger.link(ledger.resolve(ACCOUNT, {PHONE}), {ledger.contact_key(7)}).contacts == {7}
 
 
 def test_accounts_do_not_share_people() -> None:
-    sandbox = ledger.record(ledger.name("127.0.0.1:3001", {ANNA}), 11)
+    sandbox = ledger.record(ledger.resolve("127.0.0.1:3001", {ANNA}), 11)
 
-    real = ledger.name(ACCOUNT, {ANNA})
+    real = ledger.resolve(ACCOUNT, {ANNA})
 
     assert real.id != sandbox.id
     assert real.lead_id is None
@@ -165,15 +165,15 @@ def test_uniting_in_opposite_order_at_once_ends_in_one_person_without_a_deadlock
     def unite(barrier: threading.Barrier, first: IdentityKey, second: IdentityKey) -> int:
         try:
             barrier.wait(timeout=10)
-            return ledger.name(ACCOUNT, [first, second]).id
+            return ledger.resolve(ACCOUNT, [first, second]).id
         finally:
             connection.close()
 
     with ThreadPoolExecutor(4) as pool:
         for turn in range(15):
             email, phone = IdentityKey("email", f"{turn}@x.kz"), IdentityKey("phone", f"+7{turn}")
-            ledger.name(ACCOUNT, {email})
-            ledger.name(ACCOUNT, {phone})
+            ledger.resolve(ACCOUNT, {email})
+            ledger.resolve(ACCOUNT, {phone})
             barrier = threading.Barrier(4)
             orders = [(email, phone), (phone, email)] * 2
             ended = [pool.submit(unite, barrier, *order) for order in orders]
@@ -185,7 +185,7 @@ def test_naming_new_people_at_once_makes_each_of_them_once() -> None:
         try:
             barrier.wait(timeout=10)
             named = [IdentityKey("email", f"{turn}@x.kz"), IdentityKey("phone", f"+7{turn}")]
-            return ledger.name(ACCOUNT, named).id
+            return ledger.resolve(ACCOUNT, named).id
         finally:
             connection.close()
 
@@ -199,14 +199,14 @@ def test_naming_new_people_at_once_makes_each_of_them_once() -> None:
 
 
 def test_only_one_of_many_claims_at_once_wins() -> None:
-    person = ledger.name(ACCOUNT, {ANNA})
+    person = ledger.resolve(ACCOUNT, {ANNA})
     barrier = threading.Barrier(8)
 
     def claim(number: int) -> bool:
         try:
             barrier.wait(timeout=10)
             ledger.claim(person, str(number))
-        except ClaimLost:
+        except PersonChanged:
             return False
         else:
             return True

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from amocrm.account.schema import AccountShape, Stage
+from amocrm.account.schema import AccountSchema, Stage
 from amocrm.api.schemas import Contact, Lead
 from amocrm.errors import Problem, Rejected
 from amocrm.identity import IdentityKey
@@ -19,7 +19,7 @@ from amocrm.upsert.protocol import upsert_lead
 from tests.amocrm.upsert.deliveries import EMAIL, PHONE, Remembered, request_of
 
 FIELDS = {code: number for number, code in enumerate(("UTM_SOURCE", "UTM_MEDIUM", "GCLID"))}
-SHAPE = AccountShape(
+SHAPE = AccountSchema(
     pipeline_id=1,
     pipeline_name="Sales",
     stages=(

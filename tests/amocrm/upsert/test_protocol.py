@@ -241,17 +241,17 @@ def test_two_who_turn_out_to_be_one_keep_one_recorded_lead_and_show_the_other(
     result = delivered(EMAIL, PHONE)
 
     assert result.lead_id in leads
-    assert Person.objects.filter(united_into=None).count() == 1
+    assert Person.objects.filter(merged_into=None).count() == 1
     shown = DuplicateLead.objects.get(state=DuplicateLead.State.ACTIVE)
     assert {shown.lead_id, result.lead_id} == set(leads)
-    assert Person.objects.get(united_into=None).lead_id == result.lead_id
+    assert Person.objects.get(merged_into=None).lead_id == result.lead_id
 
 
 def test_a_ledger_filled_by_the_sandbox_does_not_speak_about_another_account(
     sandbox: RunningSandbox, settings: Any
 ) -> None:
     named = identities(emails=[EMAIL], phones=[PHONE], region="KZ")
-    elsewhere = ledger.record(ledger.name("another.amocrm.ru", named), 999999)
+    elsewhere = ledger.record(ledger.resolve("another.amocrm.ru", named), 999999)
 
     result = delivered()
 
@@ -436,7 +436,7 @@ def test_a_stranger_on_the_lead_is_left_alone(sandbox: RunningSandbox) -> None:
 
     assert contact_of(sandbox, boris) == before
     assert contact_of(sandbox, anna)["phones"] == [PHONE]
-    assert Person.objects.filter(united_into=None).count() == 2
+    assert Person.objects.filter(merged_into=None).count() == 2
 
 
 def contact_of(sandbox: RunningSandbox, contact_id: int) -> dict[str, Any]:

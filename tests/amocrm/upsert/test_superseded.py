@@ -21,10 +21,10 @@ from amocrm.api.schemas import Lead
 from amocrm.counters import totals
 from amocrm.errors import (
     AmoError,
-    ClaimLost,
     ComeBack,
     LockLost,
     OutcomeUnknown,
+    PersonChanged,
     StillSettling,
 )
 from amocrm.identity import IdentityKey, identities
@@ -34,7 +34,7 @@ from amocrm.locks.holder import Holder
 from amocrm.models import DuplicateLead, Person
 from amocrm.sandbox.server import RunningSandbox
 from amocrm.upsert import duplicates
-from amocrm.upsert.context import Work
+from amocrm.upsert.context import UpsertContext
 from amocrm.upsert.protocol import upsert_lead
 from tests.amocrm.upsert.deliveries import EMAIL, PHONE, Remembered, request_of
 from tests.amocrm.upsert.test_protocol import (
@@ -48,7 +48,7 @@ from tests.servers import RedisServer
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
-CLOSED, RACED = DuplicateLead.State.CLOSED, DuplicateLead.Origin.RACED
+CLOSED, SUPERSEDED = DuplicateLead.State.CLOSED, DuplicateLead.Origin.SUPERSEDED
 
 
 def keys(email: str = "", phone: str = "") -> frozenset[IdentityKey]:
@@ -93,12 +93,12 @@ def without_locks() -> Iterator[None]:
     """As if every lock had just been lost: others work on the person at the same time."""
 
     @contextmanager
-    def work_on(person: PersonState, **given: Any) -> Iterator[Work]:
+    def locked_context(person: PersonState, **given: Any) -> Iterator[UpsertContext]:
         crm = given.pop("crm")
         lock = HeldLock(person.lock_name, Holder.here("x"))
-        yield Work(**given, person=ledger.read(person.id), lock=lock, bare_crm=crm)
+        yield UpsertContext(**given, person=ledger.read(person.id), lock=lock, unguarded_crm=crm)
 
-    with mock.patch("amocrm.upsert.protocol.work_on", work_on):
+    with mock.patch("amocrm.upsert.protocol.locked_context", locked_context):
         yield
 
 
@@ -122,7 +122,7 @@ def test_who_comes_too_late_closes_its_own_lead_and_comes_back(sandbox: RunningS
     assert "дубль" in closed["tags"]
     (why,) = [n for n in sandbox.control.state()["notes"] if n["entity_id"] == closed["id"]]
     assert f"ID {kept['id']}" in why["text"]
-    assert DuplicateLead.objects.get(lead_id=closed["id"], origin=RACED).state == CLOSED
+    assert DuplicateLead.objects.get(lead_id=closed["id"], origin=SUPERSEDED).state == CLOSED
     assert totals()["duplicate_closed"] == 1
 
 
@@ -153,12 +153,12 @@ def test_a_late_lead_is_not_forgotten_when_amocrm_fails_just_then(
     request, progress = request_of(), Remembered()
     with without_locks(), after_the_claim(overtaken_and_out_of_order), pytest.raises(AmoError):
         upsert_lead(request, progress)
-    assert DuplicateLead.objects.get(origin=RACED).state == DuplicateLead.State.CLOSING
+    assert DuplicateLead.objects.get(origin=SUPERSEDED).state == DuplicateLead.State.SUPERSEDED
 
     upsert_lead(request, progress)
 
     assert len(active_leads(sandbox)) == 1
-    assert DuplicateLead.objects.get(origin=RACED).state == CLOSED
+    assert DuplicateLead.objects.get(origin=SUPERSEDED).state == CLOSED
 
 
 def test_a_lead_that_amocrm_merged_us_into_is_not_ours_to_close(sandbox: RunningSandbox) -> None:
@@ -178,7 +178,7 @@ def test_a_lead_that_amocrm_merged_us_into_is_not_ours_to_close(sandbox: Running
 def test_what_is_being_closed_is_nobodys_answer_to_a_claim(sandbox: RunningSandbox) -> None:
     """Whoever reconciles meanwhile must not adopt it: its note would be on a closed lead."""
     made = delivered(EMAIL, "")
-    person = ledger.disown(the_person(), made.lead_id)
+    person = ledger.supersede(the_person(), made.lead_id)
     Person.objects.update(lead_id=None)
     ledger.claim(person, "another")
 
@@ -187,9 +187,9 @@ def test_what_is_being_closed_is_nobodys_answer_to_a_claim(sandbox: RunningSandb
 
 
 def test_who_looked_before_cannot_adopt_what_is_being_closed(sandbox: RunningSandbox) -> None:
-    looked = ledger.name(conf.current().account, keys(EMAIL))
-    ledger.disown(looked, 1)
-    with pytest.raises(ClaimLost):
+    looked = ledger.resolve(conf.current().account, keys(EMAIL))
+    ledger.supersede(looked, 1)
+    with pytest.raises(PersonChanged):
         ledger.adopt(looked, 1)
 
 
@@ -201,13 +201,13 @@ def test_who_looked_before_does_not_settle_what_was_disowned_since(
     ledger.claim(the_person(), "another")
     real = duplicates.choose
 
-    def disowned_meanwhile(work: Work, leads: list[Lead]) -> Lead:
+    def disowned_meanwhile(context: UpsertContext, leads: list[Lead]) -> Lead:
         with mock.patch.object(duplicates, "choose", real):
-            ledger.disown(the_person(), late)
-        return real(work, leads)
+            ledger.supersede(the_person(), late)
+        return real(context, leads)
 
     choose = mock.patch.object(duplicates, "choose", disowned_meanwhile)
-    with without_locks(), choose, pytest.raises(ClaimLost):
+    with without_locks(), choose, pytest.raises(PersonChanged):
         upsert_lead(request_of(), Remembered())
     ledger.record(the_person(), raced_lead(sandbox))
     delivered()
@@ -223,8 +223,8 @@ def left_to_close(lead_id: int) -> DuplicateLead:
     return DuplicateLead.objects.create(
         person=Person.objects.get(),
         lead_id=lead_id,
-        origin=RACED,
-        state=DuplicateLead.State.CLOSING,
+        origin=SUPERSEDED,
+        state=DuplicateLead.State.SUPERSEDED,
     )
 
 
@@ -335,7 +335,7 @@ def test_a_second_try_without_the_rejected_field_needs_a_look_of_its_own(
     before = len(active_leads(sandbox))
 
     def named_anew() -> None:
-        ledger.name(conf.current().account, keys(EMAIL, OTHER_PHONE))
+        ledger.resolve(conf.current().account, keys(EMAIL, OTHER_PHONE))
 
     request = request_of(EMAIL, PHONE, utm={"fbclid": "1"})
     with after_the_claim(named_anew), pytest.raises(ComeBack, match="named anew"):
@@ -353,11 +353,11 @@ class Overtaken(Remembered):
     """A delivery that another worker has taken over."""
 
     def heartbeat(self) -> None:
-        raise ClaimLost("the delivery is another's")
+        raise PersonChanged("the delivery is another's")
 
 
 def test_who_lost_the_delivery_asks_nothing_more(sandbox: RunningSandbox) -> None:
-    with pytest.raises(ClaimLost):
+    with pytest.raises(PersonChanged):
         upsert_lead(request_of(), Overtaken())
     assert sandbox.control.requests() == []
 
@@ -386,10 +386,10 @@ def test_who_looked_at_an_older_person_stops_at_the_next_request(
     asked: list[int] = []
 
     def named_anew() -> None:
-        ledger.name(conf.current().account, keys(EMAIL, OTHER_PHONE))
+        ledger.resolve(conf.current().account, keys(EMAIL, OTHER_PHONE))
         asked.append(len(sandbox.control.requests()))
 
-    with once_before(call, named_anew), pytest.raises(ClaimLost):
+    with once_before(call, named_anew), pytest.raises(PersonChanged):
         upsert_lead(request_of(), Remembered())
     assert len(sandbox.control.requests()) == asked[0]
     assert totals()["claim_lost"] == 1
@@ -402,9 +402,9 @@ def test_a_chain_of_claims_is_reconciled_one_after_the_other(sandbox: RunningSan
     """Uniting waits for Y, whose contact is W's too, and W has a claim as well."""
     account = conf.current().account
     settle = conf.current().settle
-    ledger.claim(ledger.name(account, keys("w@x.kz")), "w")
-    ledger.claim(ledger.name(account, keys("", PHONE)), "y")
-    ledger.name(account, keys(OTHER_EMAIL))
+    ledger.claim(ledger.resolve(account, keys("w@x.kz")), "w")
+    ledger.claim(ledger.resolve(account, keys("", PHONE)), "y")
+    ledger.resolve(account, keys(OTHER_EMAIL))
     Person.objects.filter(creating_since__isnull=False).update(
         creating_since=F("creating_since") - settle
     )
@@ -413,7 +413,7 @@ def test_a_chain_of_claims_is_reconciled_one_after_the_other(sandbox: RunningSan
     assert delivered(OTHER_EMAIL, PHONE).action == "created"
 
     assert Person.objects.filter(creating_since__isnull=False).count() == 0
-    assert Person.objects.filter(united_into=None).count() == 1
+    assert Person.objects.filter(merged_into=None).count() == 1
     assert len(active_leads(sandbox)) == 1
     assert totals()["united"] == 2
 
@@ -422,6 +422,6 @@ def test_a_chain_of_claims_is_reconciled_one_after_the_other(sandbox: RunningSan
 def test_a_counter_that_cannot_be_raised_changes_nothing(
     sandbox: RunningSandbox, trouble: type[Exception]
 ) -> None:
-    person = ledger.claim(ledger.name(conf.current().account, keys(EMAIL)), "x")
+    person = ledger.claim(ledger.resolve(conf.current().account, keys(EMAIL)), "x")
     with mock.patch.object(counters, "_add", side_effect=trouble()):
         assert ledger.release(person).creating_since is None

@@ -22,8 +22,8 @@ PROJECT = Path(__file__).resolve().parents[3]
 SCRIPT = """
 import sys
 from pathlib import Path
-from config.launcher.output import Output
-from config.launcher.processes import Process
+from config.launcher.console import Output
+from config.launcher.commands import Process
 from config.launcher.supervisor import Supervisor
 
 def python(name, code, mark=b"pid"):
@@ -71,16 +71,16 @@ class Run:
 
     def wait_until_up(self, processes: int = 2) -> None:
         """Wait until everything runs."""
-        give_up = time.monotonic() + 20
+        release = time.monotonic() + 20
         while "up\n" not in self.output or len(self.pids()) < processes:
-            assert time.monotonic() < give_up, self.output
+            assert time.monotonic() < release, self.output
             time.sleep(0.05)
 
     def nothing_is_left(self) -> bool:
         """Tell whether every process ends within a moment."""
-        give_up = time.monotonic() + 5
+        release = time.monotonic() + 5
         while any(alive(pid) for pid in self.pids()):
-            if time.monotonic() > give_up:
+            if time.monotonic() > release:
                 return False
             time.sleep(0.05)
         return True

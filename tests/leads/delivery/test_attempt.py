@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from amocrm import errors
 from amocrm.contract import LeadRequest, LeadResult, Progress
-from leads.delivery import lease
 from leads.delivery.attempt import Upsert, deliver
+from leads.delivery.lease import Lease
 from leads.models import DeliveryAttempt, Submission
 from tests.leads.conftest import Create
 
@@ -45,7 +45,7 @@ def fresh(row: Submission) -> Submission:
 
 
 def assert_free(row: Submission) -> None:
-    assert (row.claimed_until, row.claim_token, row.rung_at) == (None, "", None)
+    assert (row.leased_until, row.lease_token, row.dispatched_at) == (None, "", None)
 
 
 def assert_due_in(row: Submission, seconds: float) -> None:
@@ -68,7 +68,7 @@ def test_a_delivered_submission_knows_its_lead(create: Create) -> None:
     )
     assert row.delivered_at is not None
     assert_free(row)
-    attempt = row.tries.get()
+    attempt = row.delivery_attempts.get()
     assert (attempt.outcome, attempt.error) == (Outcome.DELIVERED, "")
     assert deliver(row.pk, upsert=raising(AssertionError())) is None
 
@@ -80,8 +80,8 @@ def test_the_crm_is_asked_with_what_was_sent(create: Create) -> None:
     def upsert(request: LeadRequest, progress: Progress) -> LeadResult:
         asked.append(request)
         held = fresh(row)
-        assert held.claim_token
-        assert held.claimed_until is not None
+        assert held.lease_token
+        assert held.leased_until is not None
         return LeadResult(lead_id=5, action="updated")
 
     deliver(row.pk, upsert=upsert)
@@ -94,7 +94,7 @@ def test_the_crm_is_asked_with_what_was_sent(create: Create) -> None:
         (errors.LockBusy("busy", lock_name="amocrm:lead:x"), Outcome.COME_BACK),
         (errors.LockLost("lost"), Outcome.COME_BACK),
         (errors.LockUnavailable("no Redis"), Outcome.COME_BACK),
-        (errors.ClaimLost("the person changed"), Outcome.COME_BACK),
+        (errors.LeaseLost("the person changed"), Outcome.COME_BACK),
         (errors.StillSettling("an earlier call"), Outcome.COME_BACK),
         (
             errors.AccountPaused("paused", until=timezone.now() + timedelta(hours=1)),
@@ -106,7 +106,7 @@ def test_the_crm_is_asked_with_what_was_sent(create: Create) -> None:
 def test_coming_back_uses_up_no_attempt(
     create: Create, error: errors.ComeBack, outcome: DeliveryAttempt.Outcome
 ) -> None:
-    row = create(attempts=3, rung_at=timezone.now())
+    row = create(attempts=3, dispatched_at=timezone.now())
 
     assert deliver(row.pk, upsert=raising(error), chance=middle) == outcome
 
@@ -115,7 +115,7 @@ def test_coming_back_uses_up_no_attempt(
     assert row.waiting_for == error.lock_name
     assert_free(row)
     assert_due_in(row, 6.5)
-    assert row.tries.get().outcome == outcome
+    assert row.delivery_attempts.get().outcome == outcome
 
 
 def test_waiting_for_a_lock_began_with_the_first_busy_answer(create: Create) -> None:
@@ -130,19 +130,21 @@ def test_waiting_for_a_lock_began_with_the_first_busy_answer(create: Create) -> 
     Submission.objects.update(next_attempt_at=timezone.now())
     deliver(row.pk, upsert=raising(errors.StillSettling("wait")))
     assert (fresh(row).waiting_for, fresh(row).waiting_since) == ("", None)
-    assert row.tries.count() == 3
+    assert row.delivery_attempts.count() == 3
 
 
 @pytest.mark.parametrize(
     ("error", "outcome", "reason"),
     [
         (
-            errors.RetryLater("Gateway Timeout").seen_in(status=504, request_id="r-1"),
+            errors.RetryLater("Gateway Timeout").with_response(status=504, request_id="r-1"),
             Outcome.RETRY,
             "Gateway Timeout",
         ),
         (
-            errors.OutcomeUnknown("the answer was lost").seen_in(status=502, request_id="r-1"),
+            errors.OutcomeUnknown("the answer was lost").with_response(
+                status=502, request_id="r-1"
+            ),
             Outcome.UNKNOWN,
             "the answer was lost",
         ),
@@ -163,7 +165,7 @@ def test_a_failed_attempt_is_counted_and_tried_later(
     assert (row.waiting_for, row.waiting_since) == ("", None)
     assert_free(row)
     assert_due_in(row, 30)
-    attempt = row.tries.get()
+    attempt = row.delivery_attempts.get()
     assert (attempt.outcome, attempt.error) == (outcome, reason)
     if isinstance(error, errors.AmoError):
         assert (attempt.http_status, attempt.request_id) == (error.status, "r-1")
@@ -181,14 +183,14 @@ def test_after_the_whole_schedule_a_submission_has_failed_and_is_kept(
         assert fresh(row).attempts == attempt
     row = fresh(row)
     assert row.status == Submission.Status.FAILED
-    assert row.tries.count() == 11
+    assert row.delivery_attempts.count() == 11
     assert_free(row)
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        errors.Refused("Wrong value").seen_in(status=400, request_id=""),
+        errors.Refused("Wrong value").with_response(status=400, request_id=""),
         errors.NobodyToIdentify("nobody"),
     ],
 )
@@ -197,7 +199,7 @@ def test_what_the_crm_refuses_has_failed_at_once(create: Create, error: errors.R
     assert deliver(row.pk, upsert=raising(error)) == Outcome.REFUSED
     row = fresh(row)
     assert (row.status, row.attempts, row.reason) == ("failed", 1, str(error))
-    assert row.tries.get().http_status == error.status
+    assert row.delivery_attempts.get().http_status == error.status
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(1)])
@@ -211,25 +213,25 @@ def test_a_worker_that_is_stopped_lets_go_at_once(create: Create, stop: BaseExce
     assert deliver(row.pk, upsert=succeeding) == Outcome.DELIVERED
 
 
-@pytest.mark.parametrize("ending", [None, errors.RetryLater("no"), errors.Refused("no")])
+@pytest.mark.parametrize("outcome", [None, errors.RetryLater("no"), errors.Refused("no")])
 def test_an_end_after_the_claim_was_lost_changes_nothing(
-    create: Create, ending: Exception | None
+    create: Create, outcome: Exception | None
 ) -> None:
     row = create()
     seen: dict[str, Any] = {}
 
     def upsert(request: LeadRequest, progress: Progress) -> LeadResult:
-        Submission.objects.update(claimed_until=timezone.now() - SECOND)
-        assert lease.take(row.pk) is not None
+        Submission.objects.update(leased_until=timezone.now() - SECOND)
+        assert Lease.acquire(row.pk) is not None
         seen.update(Submission.objects.values().get(pk=row.pk))
-        if ending:
-            raise ending
+        if outcome:
+            raise outcome
         return LeadResult(lead_id=5, action="created")
 
     deliver(row.pk, upsert=upsert)
 
     assert Submission.objects.values().get(pk=row.pk) == seen
-    assert row.tries.count() == 1
+    assert row.delivery_attempts.count() == 1
 
 
 def test_a_lead_that_is_known_is_remembered_over_a_failed_note(create: Create) -> None:
@@ -253,9 +255,9 @@ def test_a_lead_that_is_known_is_remembered_over_a_failed_note(create: Create) -
 def test_what_no_database_can_hold_is_taken_out_of_an_error(create: Create) -> None:
     row = create()
     error = errors.RetryLater("a\x00b\ud800" + "x" * 9000)
-    error.seen_in(status=500, request_id="r" * 500)
+    error.with_response(status=500, request_id="r" * 500)
     assert deliver(row.pk, upsert=raising(error)) == Outcome.RETRY
-    attempt = row.tries.get()
+    attempt = row.delivery_attempts.get()
     assert attempt.error.startswith("ab?x")
     assert (len(attempt.error), len(attempt.request_id)) == (4000, 128)
 

@@ -61,10 +61,10 @@ def test_when_the_bell_rings_the_form_is_committed(
 ) -> None:
     open_transactions: list[bool] = []
 
-    def ring(_: object) -> None:
+    def look(_: object) -> None:
         open_transactions.append(transaction.get_connection().in_atomic_block)
 
-    monkeypatch.setattr("leads.intake.ring", ring)
+    monkeypatch.setattr("leads.intake.dispatch", look)
     api.post(PROFTEST_URL, proftest, format="json")
     assert open_transactions == [False]
 
@@ -75,7 +75,7 @@ def test_a_message_expires_once_no_clock_can_be_so_far_ahead(
     from datetime import UTC, datetime, timedelta
 
     before = datetime.now(UTC)
-    assert dispatch.ring([uuid4()]) == 1
+    assert dispatch.dispatch([uuid4()]) == 1
     after = datetime.now(UTC)
     client = redis_server.client()
     (key,) = (key for key in client.scan_iter() if client.type(key) == b"list")
@@ -83,10 +83,10 @@ def test_a_message_expires_once_no_clock_can_be_so_far_ahead(
     client.close()
     headers = json.loads(raw)["headers"]
     assert headers["eta"] is None
-    rung_at = datetime.fromisoformat(headers["expires"]) - timedelta(
+    dispatched_at = datetime.fromisoformat(headers["expires"]) - timedelta(
         seconds=settings.SETTLE_SECONDS + 60
     )
-    assert before <= rung_at <= after
+    assert before <= dispatched_at <= after
 
 
 @pytest.mark.django_db(transaction=True)
@@ -122,22 +122,22 @@ def test_a_form_is_accepted_soon_while_redis(
 
 def test_a_broker_that_failed_is_left_alone_for_ten_seconds(redis_server: RedisServer) -> None:
     redis_server.kill()
-    assert dispatch.ring([uuid4()]) == 0
+    assert dispatch.dispatch([uuid4()]) == 0
     redis_server.start()
-    assert not dispatch.can_ring()
-    assert dispatch.ring([uuid4()]) == 0
-    later = time.monotonic() + dispatch.LEFT_ALONE_SECONDS
-    with patch("leads.delivery.dispatch.time.monotonic", return_value=later):
-        assert dispatch.can_ring()
-    dispatch.rest.end()
-    assert dispatch.ring([uuid4(), uuid4()]) == 2
+    assert not dispatch.can_dispatch()
+    assert dispatch.dispatch([uuid4()]) == 0
+    later = time.monotonic() + dispatch.breaker.seconds
+    with patch("amocrm.circuit_breaker.time.monotonic", return_value=later):
+        assert dispatch.can_dispatch()
+    dispatch.breaker.close()
+    assert dispatch.dispatch([uuid4(), uuid4()]) == 2
     assert len(rung(redis_server)) == 2
 
 
 def test_without_redis_there_is_no_bell(redis_server: RedisServer, settings: Settings) -> None:
     settings.REDIS_ENABLED = False
-    assert not dispatch.can_ring()
-    assert dispatch.ring([uuid4()]) == 0
+    assert not dispatch.can_dispatch()
+    assert dispatch.dispatch([uuid4()]) == 0
     assert rung(redis_server) == []
 
 
@@ -145,6 +145,6 @@ def test_whatever_breaks_the_bell_does_not_come_out(monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> int:
         raise RuntimeError("anything")
 
-    monkeypatch.setattr(dispatch, "_ring_each", broken)
-    assert dispatch.ring([uuid4()]) == 0
-    assert not dispatch.can_ring()
+    monkeypatch.setattr(dispatch, "_send_each", broken)
+    assert dispatch.dispatch([uuid4()]) == 0
+    assert not dispatch.can_dispatch()

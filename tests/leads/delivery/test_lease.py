@@ -17,8 +17,8 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from amocrm.errors import ClaimLost
-from leads.delivery import lease
+from amocrm.errors import LeaseLost
+from leads.delivery.lease import Lease, token_prefix
 from leads.delivery.progress import SubmissionProgress
 from leads.models import Submission
 from tests.leads.conftest import Create
@@ -35,41 +35,41 @@ def test_a_claim_lasts_two_lock_ttls(create: Create, settings: Settings) -> None
     settings.LOCK_TTL = 30
     row = create()
     before = timezone.now()
-    claim = lease.take(row.pk)
-    assert claim is not None
+    lease = Lease.acquire(row.pk)
+    assert lease is not None
     row.refresh_from_db()
-    assert row.claim_token == claim.token
-    assert row.claimed_until is not None
-    assert before + 60 * SECOND <= row.claimed_until <= timezone.now() + 60 * SECOND
+    assert row.lease_token == lease.token
+    assert row.leased_until is not None
+    assert before + 60 * SECOND <= row.leased_until <= timezone.now() + 60 * SECOND
 
 
 @pytest.mark.django_db
 def test_what_is_claimed_is_nobody_elses(create: Create) -> None:
     row = create()
-    assert lease.take(row.pk) is not None
+    assert Lease.acquire(row.pk) is not None
     before = row_of(row)
-    assert lease.take(row.pk) is None
+    assert Lease.acquire(row.pk) is None
     assert row_of(row) == before
 
 
 @pytest.mark.django_db
 def test_a_worker_whose_clock_is_behind_takes_what_a_sweep_has_rung_for(create: Create) -> None:
-    rung = create(next_attempt_at=timezone.now(), rung_at=timezone.now())
+    rung = create(next_attempt_at=timezone.now(), dispatched_at=timezone.now())
     not_rung = create(next_attempt_at=timezone.now())
     with time_machine.travel(timezone.now() - 120 * SECOND):
-        assert lease.take(rung.pk) is not None
-        assert lease.take(not_rung.pk) is None
+        assert Lease.acquire(rung.pk) is not None
+        assert Lease.acquire(not_rung.pk) is None
 
 
 @pytest.mark.django_db
 def test_an_expired_claim_is_anyones(create: Create) -> None:
     row = create()
-    first = lease.take(row.pk)
-    Submission.objects.update(claimed_until=timezone.now() - SECOND)
-    second = lease.take(row.pk)
+    first = Lease.acquire(row.pk)
+    Submission.objects.update(leased_until=timezone.now() - SECOND)
+    second = Lease.acquire(row.pk)
     assert first is not None
     assert second is not None
-    assert row_of(row)["claim_token"] == second.token != first.token
+    assert row_of(row)["lease_token"] == second.token != first.token
 
 
 @pytest.mark.django_db
@@ -85,7 +85,7 @@ def test_an_expired_claim_is_anyones(create: Create) -> None:
 def test_what_is_not_due_cannot_be_claimed(create: Create, values: dict[str, Any]) -> None:
     row = create(**values)
     before = row_of(row)
-    assert lease.take(row.pk) is None
+    assert Lease.acquire(row.pk) is None
     assert row_of(row) == before
 
 
@@ -93,11 +93,11 @@ def test_what_is_not_due_cannot_be_claimed(create: Create, values: dict[str, Any
 @pytest.mark.parametrize(
     "write",
     [
-        lambda progress, claim: progress.heartbeat(),
-        lambda progress, claim: progress.lead_known(5, "created"),
-        lambda progress, claim: progress.note_sending(timezone.now()),
-        lambda progress, claim: progress.note_sending(None),
-        lambda progress, claim: claim.give_up(status=Submission.Status.DELIVERED),
+        lambda progress, lease: progress.heartbeat(),
+        lambda progress, lease: progress.lead_known(5, "created"),
+        lambda progress, lease: progress.note_sending(timezone.now()),
+        lambda progress, lease: progress.note_sending(None),
+        lambda progress, lease: lease.release(status=Submission.Status.DELIVERED),
     ],
 )
 @pytest.mark.parametrize("lost_to", ["another worker", "an operator"])
@@ -105,18 +105,18 @@ def test_after_the_claim_is_lost_nothing_can_be_written(
     create: Create, write: Any, lost_to: str
 ) -> None:
     row = create()
-    claim = lease.take(row.pk)
-    assert claim is not None
-    progress = SubmissionProgress(row, claim)
+    lease = Lease.acquire(row.pk)
+    assert lease is not None
+    progress = SubmissionProgress(row, lease)
     if lost_to == "another worker":
-        Submission.objects.update(claimed_until=timezone.now() - SECOND)
-        assert lease.take(row.pk) is not None
+        Submission.objects.update(leased_until=timezone.now() - SECOND)
+        assert Lease.acquire(row.pk) is not None
     else:
         Submission.objects.update(status=Submission.Status.FAILED)
     before = row_of(row)
 
-    with pytest.raises(ClaimLost):
-        write(progress, claim)
+    with pytest.raises(LeaseLost):
+        write(progress, lease)
 
     assert row_of(row) == before
     assert (progress.lead_id, progress.action, progress.note_sent_at) == (None, None, None)
@@ -125,19 +125,19 @@ def test_after_the_claim_is_lost_nothing_can_be_written(
 @pytest.mark.django_db
 def test_a_claim_that_expired_unnoticed_still_holds(create: Create) -> None:
     row = create()
-    claim = lease.take(row.pk)
-    assert claim is not None
-    Submission.objects.update(claimed_until=timezone.now() - SECOND)
-    SubmissionProgress(row, claim).heartbeat()
-    assert row_of(row)["claimed_until"] > timezone.now()
+    lease = Lease.acquire(row.pk)
+    assert lease is not None
+    Submission.objects.update(leased_until=timezone.now() - SECOND)
+    SubmissionProgress(row, lease).heartbeat()
+    assert row_of(row)["leased_until"] > timezone.now()
 
 
 @pytest.mark.django_db
 def test_progress_is_kept_for_the_next_try(create: Create) -> None:
     row = create(waiting_for="amocrm:lead:x", waiting_since=timezone.now())
-    claim = lease.take(row.pk)
-    assert claim is not None
-    progress = SubmissionProgress(row, claim)
+    lease = Lease.acquire(row.pk)
+    assert lease is not None
+    progress = SubmissionProgress(row, lease)
     sent_at = timezone.now()
 
     progress.heartbeat()
@@ -146,7 +146,7 @@ def test_progress_is_kept_for_the_next_try(create: Create) -> None:
 
     row.refresh_from_db()
     assert (row.waiting_for, row.waiting_since) == ("", None)
-    next_try = SubmissionProgress(row, claim)
+    next_try = SubmissionProgress(row, lease)
     assert (next_try.lead_id, next_try.action, next_try.note_sent_at) == (5, "created", sent_at)
     progress.note_sending(None)
     row.refresh_from_db()
@@ -162,7 +162,7 @@ def test_of_twenty_threads_one_wins_each_submission(create: Create) -> None:
     def worker(_: int) -> list[str]:
         start.wait()
         try:
-            return [str(pk) for pk in rows if lease.take(pk)]
+            return [str(pk) for pk in rows if Lease.acquire(pk)]
         finally:
             connection.close()
 
@@ -172,17 +172,17 @@ def test_of_twenty_threads_one_wins_each_submission(create: Create) -> None:
     assert sorted(won) == sorted(map(str, rows))
 
 
-_CLAIM_AT_ONCE = """
+_LEASE_AT_ONCE = """
 import sys, django
 django.setup()
 from django.db import connection
 from uuid import UUID
-from leads import claims
+from leads.delivery.lease import Lease
 connection.ensure_connection()
 print("ready", flush=True)
 sys.stdin.readline()
 for pk in sys.argv[1:]:
-    if claims.take(UUID(pk)):
+    if Lease.acquire(UUID(pk)):
         print(pk)
 """
 
@@ -194,7 +194,7 @@ def test_of_two_processes_one_wins_each_submission(
     rows = [str(create().pk) for _ in range(20)]
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", _CLAIM_AT_ONCE, *rows],
+            [sys.executable, "-c", _LEASE_AT_ONCE, *rows],
             env=process_environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -225,12 +225,12 @@ def test_a_claim_that_waited_for_another_transaction_sees_what_it_did(create: Cr
 
     def late() -> None:
         try:
-            results.append(lease.take(row.pk))
+            results.append(Lease.acquire(row.pk))
         finally:
             connection.close()
 
     with transaction.atomic():
-        assert lease.take(row.pk) is not None
+        assert Lease.acquire(row.pk) is not None
         thread = threading.Thread(target=late)
         thread.start()
         thread.join(0.3)
@@ -241,7 +241,7 @@ def test_a_claim_that_waited_for_another_transaction_sees_what_it_did(create: Cr
 
 @pytest.mark.django_db
 def test_a_token_begins_with_its_worker(create: Create) -> None:
-    claim = lease.take(create().pk)
-    assert claim is not None
-    assert claim.token.startswith(lease.worker_of(socket.gethostname(), os.getpid()))
-    assert lease.worker_of("h" * 300, 17) == f"{'h' * 80}/17/"
+    lease = Lease.acquire(create().pk)
+    assert lease is not None
+    assert lease.token.startswith(token_prefix(socket.gethostname(), os.getpid()))
+    assert token_prefix("h" * 300, 17) == f"{'h' * 80}/17/"

@@ -31,11 +31,11 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     """Everything that was rung for."""
     ids: list[UUID] = []
 
-    def ring(submission_ids: list[UUID]) -> int:
+    def remember(submission_ids: list[UUID]) -> int:
         ids.extend(submission_ids)
         return len(submission_ids)
 
-    monkeypatch.setattr(dispatch, "ring", ring)
+    monkeypatch.setattr(dispatch, "dispatch", remember)
     return ids
 
 
@@ -46,27 +46,27 @@ def test_due_submissions_are_rung_for_oldest_first(create: Create, heard: list[U
     create(next_attempt_at=NEVER)
     create(status="delivered")
     create(status="failed")
-    create(claimed_until=NEVER)
-    expired = create(next_attempt_at=now - 5 * SECOND, claimed_until=now - SECOND)
-    assert sweep.ring_due() == 3
+    create(leased_until=NEVER)
+    expired = create(next_attempt_at=now - 5 * SECOND, leased_until=now - SECOND)
+    assert sweep.dispatch_due() == 3
     assert heard == [old.pk, expired.pk, young.pk]
 
 
 @pytest.mark.django_db
 def test_what_was_rung_lately_is_not_rung_again(create: Create, heard: list[UUID]) -> None:
     row = create()
-    assert [sweep.ring_due(), sweep.ring_due()] == [1, 0]
-    Submission.objects.update(rung_at=timezone.now() - 29 * SECOND)
-    assert sweep.ring_due() == 0
-    Submission.objects.update(rung_at=timezone.now() - 31 * SECOND)
-    assert sweep.ring_due() == 1
+    assert [sweep.dispatch_due(), sweep.dispatch_due()] == [1, 0]
+    Submission.objects.update(dispatched_at=timezone.now() - 29 * SECOND)
+    assert sweep.dispatch_due() == 0
+    Submission.objects.update(dispatched_at=timezone.now() - 31 * SECOND)
+    assert sweep.dispatch_due() == 1
     assert heard == [row.pk, row.pk]
 
 
 @pytest.mark.django_db
 def test_a_sweep_takes_no_more_than_its_limit(create: Create, heard: list[UUID]) -> None:
     rows = {create().pk for _ in range(5)}
-    assert [sweep.ring_due(limit=2) for _ in range(4)] == [2, 2, 1, 0]
+    assert [sweep.dispatch_due(limit=2) for _ in range(4)] == [2, 2, 1, 0]
     assert set(heard) == rows
 
 
@@ -76,14 +76,14 @@ def test_while_the_account_is_paused_nothing_is_rung_and_then_all_at_once(
 ) -> None:
     create()
     pause.begin(current().account, "token", "The token was revoked")
-    assert sweep.ring_due() == 0
-    assert Submission.objects.get().rung_at is None
+    assert sweep.dispatch_due() == 0
+    assert Submission.objects.get().dispatched_at is None
     pause.resume("a test")
-    assert sweep.ring_due() == 1
+    assert sweep.dispatch_due() == 1
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("work", [sweep.ring_due, sweep.deliver_due_here])
+@pytest.mark.parametrize("work", [sweep.dispatch_due, sweep.deliver_due])
 def test_every_sweep_lets_the_pause_be_probed(
     work: Any, heard: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,16 +99,16 @@ def test_a_bell_that_is_out_of_order_leaves_everything_due(
 ) -> None:
     create()
     redis_server.kill()
-    assert sweep.ring_due() == 0
-    assert Submission.objects.get().rung_at is None
+    assert sweep.dispatch_due() == 0
+    assert Submission.objects.get().dispatched_at is None
     redis_server.start()
-    assert sweep.ring_due() == 0, "left alone"
-    dispatch.rest.end()
-    assert sweep.ring_due() == 1
-    Submission.objects.update(rung_at=None)
+    assert sweep.dispatch_due() == 0, "left alone"
+    dispatch.breaker.close()
+    assert sweep.dispatch_due() == 1
+    Submission.objects.update(dispatched_at=None)
     settings.REDIS_ENABLED = False
-    assert sweep.ring_due() == 0
-    assert Submission.objects.get().rung_at is None
+    assert sweep.dispatch_due() == 0
+    assert Submission.objects.get().dispatched_at is None
 
 
 @pytest.mark.needs_redis
@@ -123,7 +123,7 @@ def test_sweeps_at_the_same_time_ring_each_submission_once(
     def one(_: int) -> int:
         start.wait()
         try:
-            return sweep.ring_due()
+            return sweep.dispatch_due()
         finally:
             connection.close()
 
@@ -143,7 +143,7 @@ def test_without_celery_due_submissions_are_delivered_here(create: Create) -> No
         delivered.append(pk)
         return Outcome.DELIVERED if pk == late.pk else None
 
-    assert sweep.deliver_due_here(deliver=deliver) == Counter(delivered=1)
+    assert sweep.deliver_due(deliver=deliver) == Counter(delivered=1)
     assert delivered == [early.pk, late.pk]
 
 
@@ -156,13 +156,13 @@ def test_delivering_here_stops_between_two_submissions(create: Create) -> None:
         delivered.append(pk)
         return Outcome.DELIVERED
 
-    sweep.deliver_due_here(deliver=deliver, is_stopped=lambda: len(delivered) == 2)
+    sweep.deliver_due(deliver=deliver, is_stopped=lambda: len(delivered) == 2)
     assert len(delivered) == 2
 
 
 @pytest.mark.django_db
 def test_delivering_here_ends_with_a_pause(create: Create) -> None:
     create(), create()
-    assert sweep.deliver_due_here(deliver=lambda _: Outcome.PAUSED) == Counter(paused=1)
+    assert sweep.deliver_due(deliver=lambda _: Outcome.PAUSED) == Counter(paused=1)
     pause.begin(current().account, "token", "The token was revoked")
-    assert sweep.deliver_due_here(deliver=lambda _: Outcome.DELIVERED) == Counter()
+    assert sweep.deliver_due(deliver=lambda _: Outcome.DELIVERED) == Counter()

@@ -16,7 +16,7 @@ from amocrm.locks.holder import Holder
 from leads.delivery import lease
 from leads.models import Submission
 from locks_admin.monitor import lock_status
-from locks_admin.monitor.filters import BadFilter, Wanted, ordered
+from locks_admin.monitor.filters import BadFilter, LockFilter, ordered
 from locks_admin.monitor.lock_status import State
 from tests.locks_admin.conftest import Locks
 
@@ -36,10 +36,10 @@ def test_each_state_is_told(locks: Locks) -> None:
     "change",
     [
         {"status": Submission.Status.DELIVERED},
-        {"claim_token": "web-2/4711/0123456789abcdef"},
-        {"claim_token": "web-1/47110/0123456789abcdef"},
-        {"claimed_until": None},
-        {"claimed_until": timezone.now() - timedelta(seconds=1)},
+        {"lease_token": "web-2/4711/0123456789abcdef"},
+        {"lease_token": "web-1/47110/0123456789abcdef"},
+        {"leased_until": None},
+        {"leased_until": timezone.now() - timedelta(seconds=1)},
     ],
     ids=["delivered", "another host", "another process", "given up", "claim expired"],
 )
@@ -60,9 +60,9 @@ def test_the_lock_of_a_process_that_was_killed_is_orphaned_though_its_claim_stan
     for name, pid in (("dead", killed.pid), ("alive", os.getpid())):
         submission = Submission.objects.create(form="proftest", name="Test User")
         holder = replace(Holder.here(str(submission.pk)), pid=pid)
-        submission.claim_token = lease.worker_of(holder.host, pid) + "0123456789abcdef"
-        submission.claimed_until = timezone.now() + timedelta(seconds=90)
-        submission.save(update_fields=["claim_token", "claimed_until"])
+        submission.lease_token = lease.token_prefix(holder.host, pid) + "0123456789abcdef"
+        submission.leased_until = timezone.now() + timedelta(seconds=90)
+        submission.save(update_fields=["lease_token", "leased_until"])
         locks.redis.set(f"lock:amocrm:lead:{name}@b.kz:7", holder.encode(), ex=55)
     assert states() == {"dead": State.ORPHAN, "alive": State.LIVE}
 
@@ -150,13 +150,13 @@ def test_sorting_keeps_locks_without_an_age_or_an_end_in_their_place(locks: Lock
 )
 def test_a_filter_that_makes_no_sense_is_refused(params: dict[str, str]) -> None:
     with pytest.raises(BadFilter):
-        Wanted.read(params)
+        LockFilter.read(params)
 
 
 def test_masked_people_cannot_be_found_by_their_whole_name(locks: Locks) -> None:
     locks.put("secret@b.kz:77771112233")
     rows = lock_status.read()
-    whole, part = Wanted(words="secret@b.kz"), Wanted(words="SE***@b.kz")
-    assert len(whole.among(rows, full=True)) == 1
-    assert whole.among(rows, full=False) == []
-    assert len(part.among(rows, full=False)) == 1
+    whole, part = LockFilter(words="secret@b.kz"), LockFilter(words="SE***@b.kz")
+    assert len(whole.apply(rows, full=True)) == 1
+    assert whole.apply(rows, full=False) == []
+    assert len(part.apply(rows, full=False)) == 1

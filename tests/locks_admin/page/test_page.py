@@ -17,7 +17,7 @@ from amocrm.api import pause, responses
 from amocrm.locks import history
 from amocrm.models import AccountState
 from locks_admin import labels
-from locks_admin.masking import handle
+from locks_admin.masking import pseudonym
 from locks_admin.monitor import lock_status
 from locks_admin.monitor.filters import ordered
 from tests.locks_admin.conftest import PAGE, Locks
@@ -35,14 +35,14 @@ def browser(user: User | None = None, *, csrf: bool = False, language: str = "en
     return client
 
 
-def pick(locks: Locks, name: str) -> str:
+def token(locks: Locks, name: str) -> str:
     """What the table's form posts for a lock."""
-    return f"{handle(name)} {handle(locks.value(name) or '')}"
+    return f"{pseudonym(name)} {pseudonym(locks.value(name) or '')}"
 
 
-def confirmed(*picks: str, reason: str = "the worker died") -> dict[str, str]:
+def confirmed(*tokens: str, reason: str = "the worker died") -> dict[str, str]:
     """What the confirmation page posts."""
-    return {"confirmed": "yes", "shown": "\n".join(picks), "reason": reason}
+    return {"confirmed": "yes", "shown": "\n".join(tokens), "reason": reason}
 
 
 def test_the_page_has_its_place_in_the_admin() -> None:
@@ -67,7 +67,7 @@ def test_a_viewer_who_posts_is_refused_and_nothing_changes(
 ) -> None:
     locks.put()
     assert browser(viewer).post(PAGE + path, {"scope": "all"}).status_code == 403
-    assert browser(viewer).post(PAGE + path, confirmed(pick(locks, NAME))).status_code == 403
+    assert browser(viewer).post(PAGE + path, confirmed(token(locks, NAME))).status_code == 403
     assert locks.names() == {NAME}
 
 
@@ -76,7 +76,7 @@ def test_acting_needs_a_post_and_its_csrf_token(locks: Locks, operator: User, pa
     locks.put()
     # Without a form there is nothing to do, as after logging in again: back to the page.
     assertRedirects(browser(operator).get(PAGE + path), PAGE)
-    answer = browser(operator, csrf=True).post(PAGE + path, confirmed(pick(locks, NAME)))
+    answer = browser(operator, csrf=True).post(PAGE + path, confirmed(token(locks, NAME)))
     assert answer.status_code == 403
     assert locks.names() == {NAME}
 
@@ -91,7 +91,7 @@ def test_an_operator_sees_the_lock_its_holder_and_who_waits(locks: Locks, operat
 def test_a_viewer_sees_masked_people_and_no_button(locks: Locks, viewer: User) -> None:
     name = locks.put()
     history.record(history.Kind.ACQUIRED, name, waited_ms=1)
-    for path in (PAGE, f"{PAGE}live/", f"{PAGE}?of={handle(name)}"):
+    for path in (PAGE, f"{PAGE}live/", f"{PAGE}?of={pseudonym(name)}"):
         text = browser(viewer).get(path).content.decode()
         assert "te***@onai.academy · +7777***2233" in text
         assert "test@onai.academy" not in text
@@ -132,7 +132,7 @@ def test_an_orphan_is_confirmed_without_the_warning(locks: Locks, operator: User
 def test_a_confirmed_lock_is_cleared_and_remembered(locks: Locks, operator: User) -> None:
     other = locks.put("other@b.kz:7")
     locks.put()
-    answer = browser(operator).post(CLEAR, confirmed(pick(locks, NAME)), follow=True)
+    answer = browser(operator).post(CLEAR, confirmed(token(locks, NAME)), follow=True)
     assert answer.redirect_chain == [(PAGE, 302)]
     assert "Cleared 1 lock." in answer.content.decode()
     assert locks.names() == {other}
@@ -146,14 +146,14 @@ def test_a_confirmed_lock_is_cleared_and_remembered(locks: Locks, operator: User
 @pytest.mark.parametrize("reason", ["", "   "])
 def test_without_a_reason_nothing_is_cleared(locks: Locks, operator: User, reason: str) -> None:
     locks.put()
-    answer = browser(operator).post(CLEAR, confirmed(pick(locks, NAME), reason=reason))
+    answer = browser(operator).post(CLEAR, confirmed(token(locks, NAME), reason=reason))
     assert "Say why" in answer.content.decode()
     assert locks.names() == {NAME}
 
 
 def test_a_lock_that_changed_hands_is_left_and_reported(locks: Locks, operator: User) -> None:
     locks.put()
-    shown = pick(locks, NAME)
+    shown = token(locks, NAME)
     locks.put()
     now = locks.value(NAME)
     answer = browser(operator).post(CLEAR, confirmed(shown), follow=True)
@@ -164,7 +164,7 @@ def test_a_lock_that_changed_hands_is_left_and_reported(locks: Locks, operator: 
 
 def test_a_lock_that_is_gone_is_reported(locks: Locks, operator: User) -> None:
     locks.put()
-    shown = pick(locks, NAME)
+    shown = token(locks, NAME)
     locks.redis.flushdb()
     answer = browser(operator).post(CLEAR, confirmed(shown), follow=True)
     assert "1 lock was gone already." in answer.content.decode()
@@ -175,16 +175,16 @@ def test_the_confirmation_lists_what_was_chosen_and_nothing_else(
 ) -> None:
     chosen, changed = locks.put("chosen@b.kz:7"), locks.put("changed@b.kz:7")
     locks.put("other@b.kz:7")
-    picks = [pick(locks, chosen), pick(locks, changed), f"{handle('amocrm:lead:gone')} x"]
+    tokens = [token(locks, chosen), token(locks, changed), f"{pseudonym('amocrm:lead:gone')} x"]
     locks.put("changed@b.kz:7")
-    answer = browser(operator).post(CLEAR, {"scope": "selected", "lock": picks})
+    answer = browser(operator).post(CLEAR, {"scope": "selected", "lock": tokens})
     text = answer.content.decode()
     assert "chosen@b.kz" in text
     assert "changed@b.kz" not in text
     assert "other@b.kz" not in text
     assert "1 chosen lock changed hands meanwhile" in text
     assert "1 chosen lock is gone already." in text
-    assert answer.context["choice"].as_text == pick(locks, chosen)
+    assert answer.context["choice"].as_text == token(locks, chosen)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_scope_clears_what_it_says(
 def test_nothing_is_reported_as_cleared_when_all_changed_hands(
     locks: Locks, operator: User
 ) -> None:
-    shown = pick(locks, locks.put())
+    shown = token(locks, locks.put())
     locks.put()
     answer = browser(operator).post(CLEAR, confirmed(shown), follow=True)
     text = answer.content.decode()
@@ -324,7 +324,7 @@ def test_whoever_comes_back_to_clearing_without_a_form_is_told(operator: User) -
 
 
 def test_every_kind_of_pause_comes_with_advice() -> None:
-    kinds = {row.kind for row in responses.TABLE if row.meaning is responses.Meaning.PAUSE}
+    kinds = {row.kind for row in responses.RULES if row.meaning is responses.Meaning.PAUSE}
     assert set(labels.PAUSE_HELP) == {*kinds, "rate"}
 
 
@@ -359,7 +359,7 @@ def test_the_history_can_be_narrowed_to_one_person(operator: User, locks: Locks)
     for who in ("a", "c"):
         history.record(history.Kind.BUSY, f"amocrm:lead:{who}@b.kz:7", waited_ms=2000)
     client = browser(operator)
-    for query in ({"who": "a@b"}, {"of": handle("amocrm:lead:a@b.kz:7")}):
+    for query in ({"who": "a@b"}, {"of": pseudonym("amocrm:lead:a@b.kz:7")}):
         text = client.get(PAGE, query).content.decode()
         assert "a@b.kz" in text
         assert "c@b.kz" not in text
