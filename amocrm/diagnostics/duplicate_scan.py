@@ -19,10 +19,10 @@ from amocrm.api.paging import Page
 from amocrm.api.schemas import Contact, Lead, newest_first
 from amocrm.errors import ComeBack, RetryLater
 from amocrm.identity import IdentityKey
-from amocrm.ledger import contact_key
+from amocrm.ledger import contact_key, duplicates
 from amocrm.log_context import get_logger
 from amocrm.models import DuplicateLead
-from amocrm.upsert import duplicates, lookup
+from amocrm.upsert import lookup
 
 logger = get_logger(__name__)
 

@@ -12,7 +12,8 @@ The life of a person's lead::
 
 Whoever came too late *supersedes* the lead it has made: nobody adopts that one any more.
 
-``state`` reads, ``resolution`` decides who is one person, ``claims`` moves along the arrows.
+``state`` reads, ``resolution`` decides who is one person, ``claims`` moves along the arrows,
+``duplicates`` says where a person's other leads stand.
 """
 
 from amocrm.ledger.claims import adopt, claim, is_claim_of, record, release, supersede

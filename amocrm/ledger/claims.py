@@ -1,4 +1,4 @@
-"""Claim, record, adopt, release, disown: each one conditional UPDATE with its count checked."""
+"""Claim, record, adopt, release, supersede: each one conditional UPDATE with its count checked."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from amocrm.counters import Event, count
+from amocrm.ledger import duplicates
 from amocrm.ledger.state import PersonState, person_changed
 from amocrm.log_context import get_logger
-from amocrm.models import DuplicateLead, Person
+from amocrm.models import Person
 
 logger = get_logger(__name__)
 
@@ -76,16 +77,9 @@ def supersede(person: PersonState, lead_id: int) -> PersonState:
     with transaction.atomic():
         is_changed = _update(person)
         if is_changed:
-            DuplicateLead.objects.update_or_create(
-                person_id=person.id,
-                lead_id=lead_id,
-                defaults={
-                    "origin": DuplicateLead.Origin.SUPERSEDED,
-                    "state": DuplicateLead.State.SUPERSEDED,
-                },
-            )
+            duplicates.add_superseded(person.id, lead_id)
     if not is_changed:
-        raise person_changed(person.lock_name, "could not disown")
+        raise person_changed(person.lock_name, "could not supersede")
     return replace(person, version=person.version + 1)
 
 

@@ -1,4 +1,4 @@
-"""Who is one person: entering identities, and uniting people who were named resolved."""
+"""Who is one person: entering identities, and merging people who were named together."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from django.db.models import F
 from amocrm.counters import Event, count
 from amocrm.errors import PersonChanged
 from amocrm.identity import IdentityKey, Kind, lock_name
+from amocrm.ledger import duplicates
 from amocrm.ledger.state import PersonState, person_changed, state_of
 from amocrm.log_context import get_logger
-from amocrm.models import DuplicateLead, Identity, Person
+from amocrm.models import Identity, Person
 
 logger = get_logger(__name__)
 
@@ -23,7 +24,7 @@ RESOLVE_ATTEMPTS = 10
 
 
 class CreationPending(Exception):
-    """Two people cannot be united yet: ``person_id`` may have a lead on its way, and must be
+    """Two people cannot be merged yet: ``person_id`` may have a lead on its way, and must be
     reconciled first."""
 
     def __init__(self, person_id: int) -> None:
@@ -49,10 +50,10 @@ def resolve(account: str, named: Iterable[IdentityKey]) -> PersonState:
     for _ in range(RESOLVE_ATTEMPTS):
         try:
             with transaction.atomic():
-                resolved = _resolve_rows(account, keys)
+                resolution = _resolve_rows(account, keys)
         except (IntegrityError, _ChangedMeanwhile):
             continue  # another process named one of them first: read again
-        return _counted(resolved)
+        return resolution.conclude()
     raise person_changed(lock_name(keys), "others keep naming the same person")
 
 
@@ -60,7 +61,7 @@ def link(person: PersonState, found: Iterable[IdentityKey]) -> PersonState:
     """Enter what belongs to ``person`` as the CRM tells; answer the person with it.
 
     Raises :class:`~amocrm.errors.PersonChanged` when the person has changed since it was read, or
-    has just grown resolved with another one (everything must be looked up again), and
+    has just been merged with another one (everything must be looked up again), and
     :class:`CreationPending` when it must but cannot yet.
     """
     new = frozenset(found) - person.identities
@@ -68,13 +69,13 @@ def link(person: PersonState, found: Iterable[IdentityKey]) -> PersonState:
         return person
     try:
         with transaction.atomic():
-            resolved = _resolve_rows(
+            resolution = _resolve_rows(
                 person.account, sorted(new | person.identities), expected=person
             )
     except (IntegrityError, _ChangedMeanwhile) as error:
         raise person_changed(person.lock_name, "somebody else was entering identities") from error
-    state = _counted(resolved)
-    if resolved.merged:
+    state = resolution.conclude()
+    if resolution.merged:
         raise PersonChanged("two people turned out to be one", lock_name=state.lock_name)
     return state
 
@@ -114,23 +115,25 @@ class _ChangedMeanwhile(Exception):
 
 
 @dataclass(frozen=True)
-class _Resolved:
+class _Resolution:
+    """What one transaction made of some keys. ``pending``: who must be reconciled first."""
+
     state: PersonState
     merged: int
-    claimed: int | None
+    pending: int | None
 
-
-def _counted(resolved: _Resolved) -> PersonState:
-    for _ in range(resolved.merged):
-        count(Event.MERGED)
-    if resolved.claimed is not None:
-        raise CreationPending(resolved.claimed)
-    return resolved.state
+    def conclude(self) -> PersonState:
+        """Once it is committed: count the merges, raise :class:`CreationPending` if one waits."""
+        if self.merged:
+            count(Event.MERGED, self.merged)
+        if self.pending is not None:
+            raise CreationPending(self.pending)
+        return self.state
 
 
 def _resolve_rows(
     account: str, keys: list[IdentityKey], *, expected: PersonState | None = None
-) -> _Resolved:
+) -> _Resolution:
     """Make ``keys`` one person inside the caller's transaction.
 
     Rows are locked in the order of their ids and identities inserted in theirs, so that two
@@ -163,15 +166,15 @@ def _resolve_rows(
         )
         if people:
             _change(person)
-    return _Resolved(
+    return _Resolution(
         state=state_of(person),
         merged=0 if claimed or not people else len(people) - 1,
-        claimed=claimed.pk if claimed else None,
+        pending=claimed.pk if claimed else None,
     )
 
 
 def _standing_claim(people: list[Person]) -> Person | None:
-    """Somebody who must be reconciled before they can be united with the others."""
+    """Somebody who must be reconciled before they can be merged with the others."""
     return next((person for person in people if person.creating_since), None)
 
 
@@ -196,18 +199,11 @@ def _merge(people: list[Person]) -> Person:
     survivor, *others = people
     for other in others:
         Identity.objects.filter(person=other).update(person=survivor)
-        DuplicateLead.objects.filter(person=other).exclude(
-            lead_id__in=survivor.duplicates.values("lead_id")
-        ).update(person=survivor)
+        duplicates.hand_over(other, survivor)
         if other.lead_id and not survivor.lead_id:
             _change(survivor, lead_id=other.lead_id, lead_recorded_at=other.lead_recorded_at)
         elif other.lead_id and other.lead_id != survivor.lead_id:
-            # Which of the two leads is the more recent one only the CRM knows.
-            DuplicateLead.objects.get_or_create(
-                person=survivor,
-                lead_id=other.lead_id,
-                defaults={"origin": DuplicateLead.Origin.MERGED},
-            )
+            duplicates.add_merged(survivor, other.lead_id)
         _change(other, merged_into=survivor)
         _change(survivor)
         logger.info(

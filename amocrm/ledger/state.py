@@ -40,7 +40,7 @@ class PersonState:
 
 
 def read(person_id: int) -> PersonState:
-    """The person now. For one who was united into another: the one who survived."""
+    """The person now. For one who was merged into another: the one who survived."""
     person = Person.objects.get(id=person_id)
     while person.merged_into_id is not None:
         person = Person.objects.get(id=person.merged_into_id)

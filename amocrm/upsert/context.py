@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Concatenate, ParamSpec
 
 from amocrm import conf, ledger
 from amocrm.account.schema import AccountSchema, cached_schema
@@ -14,6 +15,8 @@ from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState
 from amocrm.locks.guard import HeldLock, hold
 
+P = ParamSpec("P")
+
 
 class StartOver(Exception):
     """What we knew of the person is no longer so: begin with the first step again."""
@@ -21,10 +24,11 @@ class StartOver(Exception):
 
 @dataclass
 class UpsertContext:
-    """``named`` is what the submission names, as far as it identifies somebody; ``person`` is
-    always the state that our last look or write left behind.
+    """``named`` is what the submission names, as far as it identifies somebody. ``person`` is
+    the state that our last look or write left behind: only :meth:`write` and :meth:`reread`
+    replace it.
 
-    ``action`` is what adopting a lead after an earlier try was, for the result.
+    ``action`` is what adopting a lead after an earlier attempt was, for the result.
 
     ``crm`` calls :meth:`checkpoint` before every request; ``unguarded_crm`` does not, and is only
     for undoing what is surely our own.
@@ -55,6 +59,19 @@ class UpsertContext:
         if ledger.version_of(self.person.id) != self.person.version:
             raise ledger.person_changed(self.person.lock_name, "seen at a checkpoint")
         self.progress.heartbeat()
+
+    def write(
+        self,
+        change: Callable[Concatenate[PersonState, P], PersonState],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Change the person by a function of :mod:`amocrm.ledger`; raises what that raises."""
+        self.person = change(self.person, *args, **kwargs)
+
+    def reread(self) -> None:
+        """Somebody else has changed the person: see what it is now."""
+        self.person = ledger.read(self.person.id)
 
     def schema(self, *, fresh: bool = False) -> AccountSchema:
         """The account's pipeline, stages and fields."""

@@ -35,7 +35,7 @@ def create_lead(context: UpsertContext, contacts: list[Contact]) -> LeadResult:
             and payloads.is_contact_unknown(error)
             and context.crm.contact(contact.id) is None
         ):
-            context.person = ledger.forget_contact(context.person, contact.id)
+            context.write(ledger.forget_contact, contact.id)
             raise ComeBack(f"contact {contact.id} was deleted meanwhile") from error
         rejected = payloads.dispensable(error, body)
         if rejected is None:
@@ -73,7 +73,7 @@ def _send(context: UpsertContext, body: payloads.Body) -> Created:
     five seconds apart."""
 
     def claim() -> None:
-        context.person = ledger.claim(context.person, context.request.reference)
+        context.write(ledger.claim, context.request.reference)
 
     try:
         return context.crm.create_lead(body, just_before=claim)
@@ -88,9 +88,9 @@ def _release_ours(context: UpsertContext) -> None:
     ours = context.person
     while ledger.is_claim_of(context.person, ours):
         try:
-            context.person = ledger.release(context.person)
+            context.write(ledger.release)
         except PersonChanged:
-            context.person = ledger.read(ours.id)
+            context.reread()
 
 
 def _record(context: UpsertContext, created: Created) -> bool:
@@ -103,7 +103,7 @@ def _record(context: UpsertContext, created: Created) -> bool:
         try:
             return _record_once(context, created, ours)
         except PersonChanged:
-            context.person = ledger.read(ours.id)
+            context.reread()
     raise PersonChanged("the person keeps changing", lock_name=ours.lock_name)
 
 
@@ -111,12 +111,12 @@ def _record_once(context: UpsertContext, created: Created, ours: PersonState) ->
     if context.person.lead_id == created.lead_id:
         return False
     if not _is_superseded(context.person, ours):
-        context.person = ledger.record(context.person, created.lead_id)
+        context.write(ledger.record, created.lead_id)
         return True
     # Our claim was given back and another try was made: ours is the late one, and the one that
     # we know to be ours is the one we may close. Not so a lead that amoCRM merged us into.
     if not created.merged:
-        context.person = ledger.supersede(context.person, created.lead_id)
+        context.write(ledger.supersede, created.lead_id)
         if superseded.close_superseded(context, created.lead_id, context.unguarded_crm):
             return True
     raise ComeBack("another lead was made meanwhile", lock_name=context.person.lock_name)
@@ -136,6 +136,6 @@ def _link_contact(context: UpsertContext, created: Created, contact: Contact | N
     """
     if created.contact_id is None:
         return
-    context.person = ledger.link(context.person, {ledger.contact_key(created.contact_id)})
+    context.write(ledger.link, {ledger.contact_key(created.contact_id)})
     if contact or created.merged:
         complete_contact(context, created.contact_id)

@@ -13,10 +13,10 @@ from functools import partial
 
 from amocrm import conf, ledger
 from amocrm.api import paging
-from amocrm.api.schemas import Contact, Lead
+from amocrm.api.schemas import Contact, Lead, newest_first
 from amocrm.counters import Event, count
 from amocrm.identity import IdentityKey, identities, printed_email, printed_phone
-from amocrm.ledger import CreationPending
+from amocrm.ledger import CreationPending, duplicates
 from amocrm.log_context import get_logger
 from amocrm.upsert.context import UpsertContext
 
@@ -27,8 +27,8 @@ MOST_NEW_PAGES = 40
 SEARCHED_DIGITS = 10
 
 
-def find_contacts(context: UpsertContext) -> list[Contact]:
-    """Every contact that is this person, newest first; the ledger learns all they carry.
+def link_contacts(context: UpsertContext) -> list[Contact]:
+    """Find every contact that is this person, newest first, and link all that they carry.
 
     What a contact carries beyond what was asked for is searched for in turn. Raises
     :class:`~amocrm.errors.PersonChanged` when two people turn out to be one.
@@ -43,20 +43,23 @@ def find_contacts(context: UpsertContext) -> list[Contact]:
             break
         for key in sorted(keys):
             searched.add(key)
-            _take(context, found, _search(context, key))
+            _link_theirs(context, found, _search(context, key))
         for contact_id in sorted(contact_ids - found.keys()):
             asked.add(contact_id)
-            if contact := _known_contact(context, contact_id):
-                _take(context, found, [contact])
+            contact = context.crm.contact(contact_id)
+            if contact is None:
+                context.write(ledger.forget_contact, contact_id)
+            else:
+                _link_theirs(context, found, [contact])
     if len(found) > 1:
         logger.warning("👥 [DEDUP] Contacts %s are one person", sorted(found))
         count(Event.TWO_CONTACTS)
     return sorted(found.values(), key=lambda contact: contact.id, reverse=True)
 
 
-def newest_contacts_of(context: UpsertContext, *, since: datetime) -> list[Contact]:
-    """This person's contacts among those made ``since`` then: the search does not see what was
-    made a moment ago, the list of the newest does.
+def link_newest_contacts(context: UpsertContext, *, since: datetime) -> list[Contact]:
+    """Find and link this person's contacts among those made ``since`` then: the search does not
+    see what was made a moment ago, the list of the newest does.
 
     It ends with a page on which all are older. One alone says nothing: whoever imports a contact
     may say when it was made.
@@ -66,7 +69,7 @@ def newest_contacts_of(context: UpsertContext, *, since: datetime) -> list[Conta
         context.crm.newest_contacts, most_pages=MOST_NEW_PAGES, what="new contacts"
     )
     for page in pages:
-        _take(context, found, page)
+        _link_theirs(context, found, page)
         if all(contact.created_at < since for contact in page):
             break
     return list(found.values())
@@ -100,10 +103,21 @@ def is_theirs(context: UpsertContext, contact: Contact) -> bool:
 def link_contact(context: UpsertContext, contact: Contact) -> None:
     """Enter a verified contact, and all that it carries, into the ledger."""
     key = ledger.contact_key(contact.id)
-    context.person = ledger.link(context.person, {key, *carried_by(contact, context.settings)})
+    context.write(ledger.link, {key, *carried_by(contact, context.settings)})
 
 
-def _take(context: UpsertContext, found: dict[int, Contact], hits: Iterable[Contact]) -> None:
+def keep_newest(context: UpsertContext, leads: list[Lead]) -> Lead:
+    """The one that stays of several ACTIVE leads, the most recently updated; operators are shown
+    the others."""
+    kept, *others = newest_first(leads)
+    duplicates.mark_active(context.person.id, [lead.id for lead in others], kept=kept.id)
+    return kept
+
+
+def _link_theirs(
+    context: UpsertContext, found: dict[int, Contact], hits: Iterable[Contact]
+) -> None:
+    """Add those of ``hits`` that are the person to ``found``; strangers stay untouched."""
     for contact in hits:
         if contact.id in found or not is_theirs(context, contact):
             continue
@@ -111,17 +125,10 @@ def _take(context: UpsertContext, found: dict[int, Contact], hits: Iterable[Cont
         try:
             link_contact(context, contact)
         except CreationPending as standing:
-            # While we reconcile this very person nobody can be united with it. What the
+            # While we reconcile this very person nobody can be merged with it. What the
             # contact's leads tell is needed now; the ledger learns of it afterwards.
             if standing.person_id != context.person.id:
                 raise
-
-
-def _known_contact(context: UpsertContext, contact_id: int) -> Contact | None:
-    contact = context.crm.contact(contact_id)
-    if contact is None:
-        context.person = ledger.forget_contact(context.person, contact_id)
-    return contact
 
 
 def _search(context: UpsertContext, key: IdentityKey) -> Iterator[Contact]:

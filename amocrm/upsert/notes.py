@@ -17,8 +17,8 @@ from amocrm.account.links import lead_url
 from amocrm.api import paging
 from amocrm.contract import LeadRequest
 from amocrm.errors import AmoError, Refused, StillSettling
+from amocrm.ledger import duplicates
 from amocrm.log_context import get_logger
-from amocrm.upsert import duplicates
 from amocrm.upsert.context import UpsertContext
 from amocrm.upsert.note_text import plain, readable, split
 

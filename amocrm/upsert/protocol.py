@@ -1,6 +1,6 @@
 """A submission becomes a lead: the eight steps, in order.
 
-1. name      every identity of the submission enters the ledger and is one person
+1. resolve   every identity of the submission enters the ledger and is one person
 2. lock      one delivery at a time for a person; the person is read again under it
 3. reconcile a claim stands: find out what became of it before anything else
 4. recorded  the lead we know, if it is still theirs and ACTIVE
@@ -26,8 +26,8 @@ from amocrm.contract import LeadRequest, LeadResult, Progress
 from amocrm.counters import Event, count
 from amocrm.errors import ComeBack, NobodyToIdentify, StillSettling
 from amocrm.identity import IdentityKey, identities
-from amocrm.ledger import CreationPending, PersonState
-from amocrm.upsert import duplicates, lookup, superseded
+from amocrm.ledger import CreationPending, PersonState, duplicates
+from amocrm.upsert import lookup, superseded
 from amocrm.upsert.context import StartOver, UpsertContext, locked_context
 from amocrm.upsert.create import create_lead
 from amocrm.upsert.notes import write_note
@@ -101,8 +101,8 @@ def _upsert(
                     return _deliver(context)
             except StartOver:
                 blocking = None
-            except CreationPending as standing:
-                blocking = ledger.read(standing.person_id)
+            except CreationPending as pending:
+                blocking = ledger.read(pending.person_id)
     raise ComeBack("the person keeps changing")
 
 
@@ -110,19 +110,19 @@ def _deliver(context: UpsertContext) -> LeadResult:
     logger.info("🔍 [DEDUP] Starting duplicate check")
     reconcile(context)  # step 3
     superseded.resume_superseded(context)
-    result = _known_from_earlier_try(context) or _bring_into_a_lead(context)
+    result = _continue_earlier_attempt(context) or _bring_into_a_lead(context)
     write_note(context, result.lead_id)
     return result
 
 
-def _known_from_earlier_try(context: UpsertContext) -> LeadResult | None:
-    """An earlier try got as far as the note: go on from there, if its lead is still good, and
+def _continue_earlier_attempt(context: UpsertContext) -> LeadResult | None:
+    """An earlier attempt got as far as the note: go on from there, if its lead is still good, and
     still theirs: a manager may have re-assigned it, the account may be another one."""
     lead_id, action = context.progress.lead_id, context.progress.action
     if lead_id is None or action is None:
         return None
     lead = context.crm.lead(lead_id)
-    if lead is None or not _is_active_and_theirs(context, lead):
+    if lead is None or not _link_if_theirs(context, lead):
         return None
     logger.info("⏩ [DEDUP] Lead %s by an earlier try: ID %s", action, lead_id)
     update_lead(context, lead)
@@ -130,9 +130,9 @@ def _known_from_earlier_try(context: UpsertContext) -> LeadResult | None:
 
 
 def _bring_into_a_lead(context: UpsertContext) -> LeadResult:
-    lead = _recorded_lead(context)  # step 4
-    contacts = [] if lead else lookup.find_contacts(context)  # step 5
-    lead = lead or _found_lead(context, contacts)  # step 6
+    lead = _keep_recorded_lead(context)  # step 4
+    contacts = [] if lead else lookup.link_contacts(context)  # step 5
+    lead = lead or _record_found_lead(context, contacts)  # step 6
     if lead is None:
         logger.info("✨ [DEDUP] No ACTIVE lead found → will CREATE new lead")
         return create_lead(context, contacts)  # steps 7 and 8
@@ -144,58 +144,65 @@ def _bring_into_a_lead(context: UpsertContext) -> LeadResult:
     return LeadResult(lead.id, action)
 
 
-def _recorded_lead(context: UpsertContext) -> Lead | None:
+def _keep_recorded_lead(context: UpsertContext) -> Lead | None:
     """The lead that the ledger knows, if it is ACTIVE and still this person's.
 
-    After uniting two people who both had one, the most recently updated stays recorded.
+    After merging two people who both had one, the most recently updated stays recorded.
     """
     person = context.person
     if person.lead_id is None:
         return None
-    recorded = context.crm.lead(person.lead_id)
-    if recorded is None and _was_just_recorded(context):
-        raise StillSettling(
-            f"lead {person.lead_id} was just made and cannot be seen yet",
-            lock_name=person.lock_name,
-        )
-    candidates = [recorded] if recorded else []
-    left_behind = duplicates.unchecked(person.id)
-    candidates += filter(None, (context.crm.lead(lead_id) for lead_id in left_behind))
-    theirs = [lead for lead in candidates if _is_active_and_theirs(context, lead)]
-    for lead_id in set(left_behind) - {lead.id for lead in theirs}:
+    recorded = _recorded_lead(context, person.lead_id)
+    unchecked = duplicates.unchecked(person.id)
+    known = [recorded, *(context.crm.lead(lead_id) for lead_id in unchecked)]
+    theirs = [lead for lead in known if lead and _link_if_theirs(context, lead)]
+    for lead_id in set(unchecked) - {lead.id for lead in theirs}:
         duplicates.mark_closed(person.id, lead_id)
-    if recorded and recorded not in theirs and recorded.is_active(context.schema().pipeline_id):
+    if recorded and recorded not in theirs and _is_active(context, recorded):
         logger.warning(
             "👣 [DEDUP] Lead ID %s is no longer on a contact of theirs: left", recorded.id
         )
         count(Event.LEAD_LEFT)
     if not theirs:
         return None
-    kept = duplicates.choose(context, theirs)
+    kept = lookup.keep_newest(context, theirs)
     if kept.id != context.person.lead_id:
-        context.person = ledger.record(context.person, kept.id)
+        context.write(ledger.record, kept.id)
     return kept
 
 
-def _found_lead(context: UpsertContext, contacts: list[Contact]) -> Lead | None:
+def _recorded_lead(context: UpsertContext, lead_id: int) -> Lead | None:
+    """The recorded lead as the CRM has it now. One that was made a moment ago and cannot be seen
+    yet is no reason to make another: raises :class:`~amocrm.errors.StillSettling`."""
+    lead = context.crm.lead(lead_id)
+    recorded_at = context.person.lead_recorded_at
+    if lead is None and recorded_at and timezone.now() - recorded_at < context.settings.settle:
+        raise StillSettling(
+            f"lead {lead_id} was just made and cannot be seen yet",
+            lock_name=context.person.lock_name,
+        )
+    return lead
+
+
+def _record_found_lead(context: UpsertContext, contacts: list[Contact]) -> Lead | None:
     """The most recently updated ACTIVE lead of these contacts, recorded."""
     leads = lookup.active_leads(context, contacts)
     if not leads:
         return None
-    lead = duplicates.choose(context, leads)
-    context.person = ledger.record(context.person, lead.id)
+    lead = lookup.keep_newest(context, leads)
+    context.write(ledger.record, lead.id)
     return lead
 
 
-def _was_just_recorded(context: UpsertContext) -> bool:
-    recorded_at = context.person.lead_recorded_at
-    return recorded_at is not None and timezone.now() - recorded_at < context.settings.settle
+def _is_active(context: UpsertContext, lead: Lead) -> bool:
+    return lead.is_active(context.schema().pipeline_id)
 
 
-def _is_active_and_theirs(context: UpsertContext, lead: Lead) -> bool:
-    """ACTIVE, and on a contact that the ledger knows or that, read anew, carries one of the
-    person's e-mails or phones: managers re-assign leads and merge contacts."""
-    if not lead.is_active(context.schema().pipeline_id):
+def _link_if_theirs(context: UpsertContext, lead: Lead) -> bool:
+    """Whether the lead is ACTIVE, and on a contact that the ledger knows or that, read anew,
+    carries one of the person's e-mails or phones: managers re-assign leads and merge contacts.
+    Such a contact is linked."""
+    if not _is_active(context, lead):
         return False
     if context.person.contacts.intersection(lead.contact_ids):
         return True

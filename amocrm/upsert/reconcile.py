@@ -9,8 +9,9 @@ from django.utils import timezone
 from amocrm import ledger
 from amocrm.api.schemas import Lead
 from amocrm.errors import StillSettling
+from amocrm.ledger import duplicates
 from amocrm.log_context import get_logger
-from amocrm.upsert import duplicates, lookup, superseded
+from amocrm.upsert import lookup
 from amocrm.upsert.context import StartOver, UpsertContext
 
 logger = get_logger(__name__)
@@ -36,11 +37,11 @@ def reconcile(context: UpsertContext) -> None:
     contacts = {
         contact.id: contact
         for contact in (
-            *lookup.newest_contacts_of(context, since=oldest),
-            *lookup.find_contacts(context),
+            *lookup.link_newest_contacts(context, since=oldest),
+            *lookup.link_contacts(context),
         )
     }
-    being_closed = superseded.superseded_leads(context.person.id)
+    being_closed = duplicates.superseded(context.person.id)
     leads = [
         lead
         for lead in lookup.active_leads(context, contacts.values())
@@ -53,11 +54,11 @@ def reconcile(context: UpsertContext) -> None:
             "an earlier call may still make the lead", lock_name=context.person.lock_name
         )
     if not leads:
-        context.person = ledger.release(context.person)
+        context.write(ledger.release)
         raise StartOver
-    lead = duplicates.choose(context, leads)
+    lead = lookup.keep_newest(context, leads)
     context.action = "created" if _may_be_the_claimed_one(context, lead, oldest) else "updated"
-    context.person = ledger.adopt(context.person, lead.id)
+    context.write(ledger.adopt, lead.id)
 
 
 def _may_be_the_claimed_one(context: UpsertContext, lead: Lead, oldest: datetime) -> bool:

@@ -1,6 +1,6 @@
-"""A lead that one of our tries made beside another one: closed, or recorded if there is none.
+"""A lead that one of our attempts made beside another one: closed, or recorded if there is none.
 
-Whoever comes too late with its lead has disowned it in the ledger before it gets here; whoever
+Whoever comes too late with its lead has superseded it in the ledger before it gets here; whoever
 dies then leaves that for the next delivery of the person.
 """
 
@@ -12,8 +12,8 @@ from amocrm.api.client import Client
 from amocrm.api.schemas import LOST
 from amocrm.counters import Event, count
 from amocrm.errors import LeadGone, Refused, Rejected
+from amocrm.ledger import duplicates
 from amocrm.log_context import get_logger
-from amocrm.models import DuplicateLead
 from amocrm.upsert.context import UpsertContext
 
 logger = get_logger(__name__)
@@ -21,15 +21,9 @@ logger = get_logger(__name__)
 DUPLICATE_TAG = "дубль"
 
 
-def superseded_leads(person_id: int) -> list[int]:
-    """The disowned leads of this person that are not settled yet."""
-    rows = DuplicateLead.objects.filter(person_id=person_id, state=DuplicateLead.State.SUPERSEDED)
-    return sorted(rows.values_list("lead_id", flat=True))
-
-
 def resume_superseded(context: UpsertContext) -> None:
-    """Settle what an earlier try disowned and died before settling."""
-    for lead_id in superseded_leads(context.person.id):
+    """Close what an earlier attempt superseded and died before closing."""
+    for lead_id in duplicates.superseded(context.person.id):
         close_superseded(context, lead_id, context.crm)
 
 
@@ -45,8 +39,8 @@ def close_superseded(context: UpsertContext, lead_id: int, crm: Client) -> bool:
             _close(context, lead_id, crm)
             return False
         if _is_active(context, crm, lead_id):
-            context.person = ledger.record(person, lead_id)
-    _set_state(person.id, lead_id, DuplicateLead.State.CLOSED)
+            context.write(ledger.record, lead_id)
+    duplicates.end_superseded(person.id, lead_id, is_closed=True)
     return context.person.lead_id == lead_id
 
 
@@ -69,10 +63,9 @@ def _close(context: UpsertContext, lead_id: int, crm: Client) -> None:
         pass
     except Refused as error:
         logger.error("🧯 [DEDUP] Our duplicate lead cannot be closed: ID %s: %s", lead_id, error)
-        _set_state(context.person.id, lead_id, DuplicateLead.State.ACTIVE)
-        count(Event.DUPLICATE_FOUND)
+        duplicates.end_superseded(context.person.id, lead_id, is_closed=False)
         return
-    _set_state(context.person.id, lead_id, DuplicateLead.State.CLOSED)
+    duplicates.end_superseded(context.person.id, lead_id, is_closed=True)
     logger.warning("🧯 [DEDUP] Closed our duplicate lead: ID %s beside %s", lead_id, named)
     count(Event.DUPLICATE_CLOSED)
 
@@ -83,7 +76,3 @@ def _say_why(crm: Client, lead_id: int, named: str) -> None:
         crm.add_notes(lead_id, [text])
     except Refused as error:  # it is closed all the same
         logger.warning("📝 amoCRM refused the note on the closed lead ID %s: %s", lead_id, error)
-
-
-def _set_state(person_id: int, lead_id: int, state: DuplicateLead.State) -> None:
-    DuplicateLead.objects.filter(person_id=person_id, lead_id=lead_id).update(state=state)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from amocrm.api.schemas import Contact, Lead
 from amocrm.errors import Refused, Rejected
 from amocrm.identity import IdentityKey
+from amocrm.ledger import duplicates
 from amocrm.log_context import get_logger
-from amocrm.upsert import duplicates, lookup, payloads
+from amocrm.upsert import lookup, payloads
 from amocrm.upsert.context import UpsertContext
 
 logger = get_logger(__name__)
@@ -47,7 +48,7 @@ def complete_contact(context: UpsertContext, contact_id: int) -> None:
     contact = context.crm.contact(contact_id)
     if contact is None or not _missing(context, [contact]):
         return
-    contacts = lookup.find_contacts(context)
+    contacts = lookup.link_contacts(context)
     others = [lead.id for lead in lookup.active_leads(context, contacts)]
     if context.person.lead_id in others:
         others.remove(context.person.lead_id)

@@ -14,7 +14,7 @@ from django.db.models import F
 from amocrm import conf, ledger
 from amocrm.api.client import Client
 from amocrm.errors import OutcomeUnknown
-from amocrm.ledger import PersonState, claims, resolution
+from amocrm.ledger import PersonState, claims, duplicates, resolution
 from amocrm.models import Person
 from amocrm.upsert import create, lookup, notes, protocol, reconcile, superseded
 from tests.model import scenarios
@@ -136,10 +136,10 @@ def _record_over_others() -> AbstractContextManager[Any]:
 
 
 def _only_what_is_recorded_overtakes() -> AbstractContextManager[Any]:
-    def is_overtaken(person: PersonState, ours: PersonState) -> bool:
+    def is_superseded(person: PersonState, ours: PersonState) -> bool:
         return not ledger.is_claim_of(person, ours) and person.lead_id != ours.lead_id
 
-    return mock.patch.object(create, "_is_superseded", is_overtaken)
+    return mock.patch.object(create, "_is_superseded", is_superseded)
 
 
 GUARDS = (
@@ -172,7 +172,7 @@ GUARDS = (
     ),
     Guard(
         "what is being closed is adopted by nobody",
-        lambda: mock.patch.object(superseded, "superseded_leads", return_value=[]),
+        lambda: mock.patch.object(duplicates, "superseded", return_value=[]),
         scenarios.TRIPLETS,
         script=(
             *LATE_SENDER,
@@ -188,11 +188,11 @@ GUARDS = (
     ),
     Guard(
         "the recorded lead is known without searching",
-        lambda: mock.patch.object(protocol, "_recorded_lead", return_value=None),
+        lambda: mock.patch.object(protocol, "_keep_recorded_lead", return_value=None),
     ),
     Guard(
         "reconciling looks through the newest contacts",
-        lambda: mock.patch.object(lookup, "newest_contacts_of", return_value=[]),
+        lambda: mock.patch.object(lookup, "link_newest_contacts", return_value=[]),
     ),
     Guard(
         "every identity is named before the search",
@@ -206,7 +206,7 @@ GUARDS = (
         script=(("0: claim", "switch to 1"), ("1: read", "switch to 0")),
     ),
     Guard(
-        "nobody is united over a standing claim",
+        "nobody is merged over a standing claim",
         lambda: mock.patch.object(resolution, "_standing_claim", return_value=None),
         scenarios.NAMED_APART,
     ),

@@ -33,7 +33,7 @@ from amocrm.locks.guard import HeldLock
 from amocrm.locks.holder import Holder
 from amocrm.models import DuplicateLead, Person
 from amocrm.sandbox.server import RunningSandbox
-from amocrm.upsert import duplicates
+from amocrm.upsert import lookup
 from amocrm.upsert.context import UpsertContext
 from amocrm.upsert.protocol import upsert_lead
 from tests.amocrm.upsert.deliveries import EMAIL, PHONE, Remembered, request_of
@@ -199,14 +199,14 @@ def test_who_looked_before_does_not_settle_what_was_disowned_since(
     late = delivered(EMAIL, "").lead_id
     Person.objects.update(lead_id=None)
     ledger.claim(the_person(), "another")
-    real = duplicates.choose
+    real = lookup.keep_newest
 
     def disowned_meanwhile(context: UpsertContext, leads: list[Lead]) -> Lead:
-        with mock.patch.object(duplicates, "choose", real):
+        with mock.patch.object(lookup, "keep_newest", real):
             ledger.supersede(the_person(), late)
         return real(context, leads)
 
-    choose = mock.patch.object(duplicates, "choose", disowned_meanwhile)
+    choose = mock.patch.object(lookup, "keep_newest", disowned_meanwhile)
     with without_locks(), choose, pytest.raises(PersonChanged):
         upsert_lead(request_of(), Remembered())
     ledger.record(the_person(), raced_lead(sandbox))
