@@ -13,7 +13,7 @@
     │   └── AccountPaused     everybody waits: until when and why is in the account state
     ├── RetryLater            a failed attempt: the schedule decides when to try again
     │   ├── NotDone           the request surely changed nothing
-    │   │   └── RateLimited   one 429: every process is held for a moment
+    │   │   └── RateLimited   one 429: every process backs off for a moment
     │   ├── LeadGone          the lead was deleted while we worked on it
     │   └── OutcomeUnknown    a write whose answer was lost: look before writing again
     └── Refused               only a person can help; shown in amoCRM's words

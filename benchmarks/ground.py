@@ -96,8 +96,8 @@ def process(module: Sequence[str], port: int, log: Path) -> Iterator[None]:
 
 
 def _wait_for(port: int, running: subprocess.Popen[bytes], log: Path) -> None:
-    release = time.monotonic() + START_SECONDS
-    while running.poll() is None and time.monotonic() < release:
+    give_up = time.monotonic() + START_SECONDS
+    while running.poll() is None and time.monotonic() < give_up:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:

@@ -59,10 +59,10 @@ class Copy:
     def start_and_wait(self, **changes: str) -> subprocess.Popen[bytes]:
         """Start the launcher and wait until it says that everything is up."""
         popen = self.start(**changes)
-        release = time.monotonic() + 60
+        give_up = time.monotonic() + 60
         while "Everything is up" not in self.output:
             assert popen.poll() is None, self.output
-            assert time.monotonic() < release, self.output
+            assert time.monotonic() < give_up, self.output
             time.sleep(0.1)
         return popen
 
@@ -81,9 +81,9 @@ class Copy:
 
     def nothing_runs(self) -> bool:
         """Tell whether everything ends within a moment."""
-        release = time.monotonic() + 5
+        give_up = time.monotonic() + 5
         while self.processes():
-            if time.monotonic() > release:
+            if time.monotonic() > give_up:
                 return False
             time.sleep(0.1)
         return True

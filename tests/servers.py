@@ -250,11 +250,11 @@ class PostgresServer:
 
 
 def _wait_until(answers: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    release = time.monotonic() + _START_SECONDS
+    give_up = time.monotonic() + _START_SECONDS
     while not answers():
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with status {process.returncode}")
-        if time.monotonic() > release:
+        if time.monotonic() > give_up:
             _end_process(process, signal.SIGKILL)
             raise RuntimeError(f"{process.args!r} did not answer in {_START_SECONDS:g} s")
         time.sleep(0.02)

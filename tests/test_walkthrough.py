@@ -21,14 +21,14 @@ EMAIL = SUBMISSION["email"]
 
 
 def _wait_until_delivered(status_url: str, token: str) -> dict[str, Any]:
-    release = time.monotonic() + 60
+    give_up = time.monotonic() + 60
     while True:
         answer = requests.get(
             status_url, headers={"Authorization": f"Token {token}"}, timeout=10
         ).json()
         if answer["status"] != "accepted":
             return dict(answer)
-        assert time.monotonic() < release, answer
+        assert time.monotonic() < give_up, answer
         time.sleep(0.2)
 
 

@@ -1,13 +1,13 @@
-"""Whether the account may be spoken to now.
+"""Whether the account may be asked now.
 
-A *hold* is short and ends by itself: after one 429 every process waits for as long as the
+A *backoff* is short and ends by itself: after one 429 every process waits for as long as the
 answer asks. A *pause* has a reason that concerns everybody (the token, the bill, a block, a
 stage that is gone) and ends when a probe succeeds (:mod:`amocrm.account.probe`) or an operator says
 so. Both are rows in the database, so that they hold for every process, with Redis or without.
 
 Many calls are under way when an account stops working, and their answers come in for seconds.
-So an answer counts only if its call was sent after ``backoff_until``, which is when the last hold
-ends and, after a resume, when that was: what was sent earlier is old news.
+So an answer counts only if its call was sent after ``backoff_until``, which is when the last
+backoff ends and, after a resume, when that was: what was sent earlier is old news.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def current() -> AccountPause | None:
 
 
 def check(account: str) -> None:
-    """Raise :class:`~amocrm.errors.AccountPaused` while the account is paused or held."""
+    """Raise :class:`~amocrm.errors.AccountPaused` while the account is paused or backing off."""
     state = _state(account)
     if state is None:
         return
@@ -108,10 +108,10 @@ def update_reason(account: str, kind: str, reason: str) -> None:
 def rate_limited(
     account: str, retry_after: float | None, reason: str, *, sent_at: datetime | None = None
 ) -> None:
-    """Hold every process after a 429 for ``retry_after`` seconds; pause after the third within
-    a minute, and where amoCRM asks for more than :data:`LONGEST_BACKOFF`.
+    """Let every process back off for ``retry_after`` seconds after a 429; pause after the third
+    within a minute, and where amoCRM asks for more than :data:`LONGEST_BACKOFF`.
 
-    A hold never gets shorter. Several 429 to calls that were under way together count as one.
+    A backoff never gets shorter. Several 429 to calls that were under way together count as one.
     """
     count(Event.RATE_LIMITED)
     now = timezone.now()
@@ -163,7 +163,7 @@ def resume(by: str, *, since: datetime | None = None) -> bool:
 
 
 def has_ended_since(account: str, moment: datetime) -> bool:
-    """Whether a hold or a pause of this account ended, or ends, after ``moment``."""
+    """Whether a backoff or a pause of this account ended, or ends, after ``moment``."""
     return AccountState.objects.filter(account=account, backoff_until__gt=moment).exists()
 
 

@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _api(self, request: Request) -> None:
         request_id = uuid.uuid4().hex
-        entry = self.sandbox.came(request, request_id)
+        entry = self.sandbox.log_request(request, request_id)
         refusal = self.sandbox.throttle.admit(self.sandbox.settings)
         generation = self.sandbox.account.generation
         rule = None if refusal else self.sandbox.faults.pick(request)

@@ -28,10 +28,10 @@ def control(sandbox: Sandbox, request: Request) -> Answer:
         found = re.fullmatch(pattern, path)
         if found and method == request.method:
             try:
-                wish = request.json() if request.body.strip() else {}
-                if not isinstance(wish, dict):
+                payload = request.json() if request.body.strip() else {}
+                if not isinstance(payload, dict):
                     raise ValueError("Send a JSON object.")
-                return _json(200, endpoint(sandbox, wish, found))
+                return _json(200, endpoint(sandbox, payload, found))
             except (ValueError, TypeError, IndexError) as error:
                 return _json(400, {"error": str(error)})
     return _json(404, {"error": f"There is no {request.method} {request.path}."})
@@ -144,10 +144,14 @@ def _show_config(sandbox: Sandbox, _wish: Json, _found: re.Match[str]) -> Json:
     return sandbox.settings.as_json()
 
 
-def _configure(sandbox: Sandbox, wish: Json, _found: re.Match[str]) -> Json:
+def _configure(sandbox: Sandbox, payload: Json, _found: re.Match[str]) -> Json:
     """Settings, and three things done once: ``lift_block``, ``drop_field``, ``drop_stage``."""
-    once = {key: wish.pop(key) for key in ("lift_block", "drop_field", "drop_stage") if key in wish}
-    sandbox.configure(wish)
+    once = {
+        key: payload.pop(key)
+        for key in ("lift_block", "drop_field", "drop_stage")
+        if key in payload
+    }
+    sandbox.configure(payload)
     if once.get("lift_block"):
         sandbox.throttle.lift()
     if "drop_field" in once:
@@ -177,8 +181,8 @@ def _drop_stage(account: Account, stage_id: Any) -> None:
     raise ValueError(f"There is no stage {stage_id!r}.")
 
 
-def _add_fault(sandbox: Sandbox, wish: Json, _found: re.Match[str]) -> Json:
-    return sandbox.faults.add(rule_from(wish)).as_json()
+def _add_fault(sandbox: Sandbox, payload: Json, _found: re.Match[str]) -> Json:
+    return sandbox.faults.add(rule_from(payload)).as_json()
 
 
 def _show_faults(sandbox: Sandbox, _wish: Json, _found: re.Match[str]) -> Json:
@@ -194,13 +198,13 @@ def _apply_late(sandbox: Sandbox, _wish: Json, _found: re.Match[str]) -> Json:
     return {"applied": sandbox.late.apply_now()}
 
 
-def _seed(sandbox: Sandbox, wish: Json, _found: re.Match[str]) -> Json:
-    return plant(sandbox.account, wish)
+def _seed(sandbox: Sandbox, payload: Json, _found: re.Match[str]) -> Json:
+    return plant(sandbox.account, payload)
 
 
-def _act(sandbox: Sandbox, wish: Json, _found: re.Match[str]) -> Json:
-    act(sandbox.account, wish)
-    return {"done": wish["do"]}
+def _act(sandbox: Sandbox, payload: Json, _found: re.Match[str]) -> Json:
+    act(sandbox.account, payload)
+    return {"done": payload["do"]}
 
 
 _TABLE: list[tuple[str, str, Callable[[Sandbox, Json, re.Match[str]], Json]]] = [

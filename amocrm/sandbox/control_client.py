@@ -92,10 +92,10 @@ class SandboxControl:
         found: dict[str, list[int]] = self._call("POST", "/seed", body)
         return found
 
-    def act(self, do: str, **wish: Any) -> None:
+    def act(self, do: str, **payload: Any) -> None:
         """What a manager does: ``delete_lead(lead_id)``, ``close_lead(lead_id[, status_id])``,
         ``move_lead(lead_id, status_id[, pipeline_id])``, ``reassign_lead(lead_id, contact_id)``,
         ``merge_contacts(into, from)``, ``edit_contact(contact_id[, name, emails, phones])``,
         ``delete_contact(contact_id)``.
         """
-        self._call("POST", "/act", {"do": do, **wish})
+        self._call("POST", "/act", {"do": do, **payload})

@@ -93,24 +93,24 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-def rule_from(wish: dict[str, Any]) -> Rule:
+def rule_from(payload: dict[str, Any]) -> Rule:
     """A rule as described by JSON. Raises :class:`ValueError` with a sentence."""
-    for key, value in wish.items():
+    for key, value in payload.items():
         if key not in _KINDS:
             raise ValueError(f"A fault has no {key!r}. Known: {', '.join(_KINDS)}.")
         if not isinstance(value, _KINDS[key]):
             raise ValueError(f"{key} of a fault cannot be {value!r}.")
-    if wish.get("action") not in ACTIONS:
+    if payload.get("action") not in ACTIONS:
         raise ValueError(
-            f"action is one of {', '.join(sorted(ACTIONS))}, not {wish.get('action')!r}."
+            f"action is one of {', '.join(sorted(ACTIONS))}, not {payload.get('action')!r}."
         )
     for key in ("path", "query_has", "body_has"):
         try:
-            re.compile(wish.get(key, ""))
+            re.compile(payload.get(key, ""))
         except re.error as error:
             raise ValueError(f"{key} is no regular expression: {error}.") from None
     known = {one.name for one in fields(Rule)}
-    return Rule(**{key: value for key, value in wish.items() if key in known})
+    return Rule(**{key: value for key, value in payload.items() if key in known})
 
 
 class Faults:
@@ -122,7 +122,7 @@ class Faults:
         self._next_id = 1
         self._random = random.Random(0)  # noqa: S311 - repeatable on purpose
 
-    def sow(self, seed: int) -> None:
+    def seed(self, seed: int) -> None:
         """Start the random numbers of ``probability`` anew."""
         with self._lock:
             self._random.seed(seed)

@@ -39,7 +39,7 @@ class Sandbox:
         self.settings = self._initial
         self._forget_traffic()
         self._apply()
-        self.faults.sow(self.settings.seed)
+        self.faults.seed(self.settings.seed)
 
     def _apply(self) -> None:
         self.clock.offset = self.settings.clock_offset
@@ -54,10 +54,10 @@ class Sandbox:
         with self._lock, self.account.lock:
             changed = self.settings.changed(changes)
             # What is findable by now stays findable under the new lag.
-            self.account.index.settle(self.clock.seconds(), self.settings.index_lag)
+            self.account.index.catch_up(self.clock.seconds(), self.settings.index_lag)
             self.settings = changed
             if "seed" in changes:
-                self.faults.sow(changed.seed)
+                self.faults.seed(changed.seed)
             self._apply()
 
     def reset(self) -> None:
@@ -67,12 +67,12 @@ class Sandbox:
             self.faults.clear()
             self.settings = self._initial
             self._apply()
-            self.faults.sow(self.settings.seed)
+            self.faults.seed(self.settings.seed)
             self.account.clear()
             self.throttle.reset()
             self._forget_traffic()
 
-    def came(self, request: Request, request_id: str) -> dict[str, Any]:
+    def log_request(self, request: Request, request_id: str) -> dict[str, Any]:
         """Note a request to the API; the entry to complete with how it ended."""
         path = template_of(request.path)
         entry: dict[str, Any] = {

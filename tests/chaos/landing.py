@@ -52,7 +52,7 @@ class Landing:
             self.accepted_at[reference] = time.monotonic()
 
     def _until_accepted(self, form: Form) -> str:
-        release = time.monotonic() + SECONDS
+        give_up = time.monotonic() + SECONDS
         while True:
             try:
                 with requests.Session() as session:
@@ -69,7 +69,7 @@ class Landing:
                     raise Refused(f"form {form.number}: {answer.status_code} {answer.text[:300]}")
             except requests.RequestException:
                 pass
-            if time.monotonic() > release:
+            if time.monotonic() > give_up:
                 raise TimeoutError(f"form {form.number} was not accepted in {SECONDS:g} s")
             with self._lock:
                 self.repeated += 1

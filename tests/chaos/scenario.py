@@ -97,11 +97,11 @@ class Scenario:
 
     def wait_until(self, is_so: Callable[[], bool], what: str, *, seconds: float = 30) -> None:
         """Wait, pulling forward what the retry schedule would let wait for hours."""
-        release = time.monotonic() + seconds
+        give_up = time.monotonic() + seconds
         while not is_so():
             if self.landing.errors:
                 raise self.landing.errors[0]
-            if time.monotonic() > release:
+            if time.monotonic() > give_up:
                 self.stack.keep_folder = True
                 raise TimeoutError(
                     f"not {what} within {seconds:g} s: {self.stack.rows.why_pending()};"

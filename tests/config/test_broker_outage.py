@@ -44,9 +44,9 @@ def celery(log: Path, *arguments: str, redis_url: str) -> Iterator[subprocess.Po
 
 def eventually(holds: Callable[[], bool], what: str, log: Path, seconds: float = 30) -> None:
     """Wait until it holds; fail with the process's output otherwise."""
-    release = time.monotonic() + seconds
+    give_up = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < release, f"{what}\n{log.read_text()[-4000:]}"
+        assert time.monotonic() < give_up, f"{what}\n{log.read_text()[-4000:]}"
         time.sleep(0.1)
 
 

@@ -135,9 +135,9 @@ def test_a_watching_process_without_redis_delivers_to_the_crm(
 ) -> None:
     rows = [create(email=f"person{n}@onai.academy", phone=f"+7777111220{n}") for n in range(3)]
     process = watching("0.2", REDIS_ENABLED="false")
-    release = time.monotonic() + 40
+    give_up = time.monotonic() + 40
     while Submission.objects.filter(status="delivered").count() < len(rows):
-        assert time.monotonic() < release, list(Submission.objects.values("status", "reason"))
+        assert time.monotonic() < give_up, list(Submission.objects.values("status", "reason"))
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=20)

@@ -105,7 +105,7 @@ class World:
     def catch_up_index(self) -> None:
         """The search finds what has been written so far."""
         index = self.sandbox.account.index
-        index.settle(self.sandbox.clock.seconds(), 0)
+        index.catch_up(self.sandbox.clock.seconds(), 0)
 
     def pass_settle(self) -> None:
         """``SETTLE_SECONDS`` pass. What is on its way arrives within them: the assumption."""

@@ -9,29 +9,29 @@ from amocrm.sandbox.account import seed
 from amocrm.sandbox.account.model import LOST, Contact, Lead, Value
 from amocrm.sandbox.account.store import Account
 
-Wish = dict[str, Any]
+Payload = dict[str, Any]
 
 
-def act(account: Account, wish: Wish) -> None:
-    """Carry out ``wish["do"]``. Raises :class:`ValueError` with a sentence."""
-    do = _ACTS.get(wish.get("do", ""))
+def act(account: Account, payload: Payload) -> None:
+    """Carry out ``payload["do"]``. Raises :class:`ValueError` with a sentence."""
+    do = _ACTIONS.get(payload.get("do", ""))
     if do is None:
-        raise ValueError(f"do is one of {', '.join(_ACTS)}, not {wish.get('do')!r}.")
+        raise ValueError(f"do is one of {', '.join(_ACTIONS)}, not {payload.get('do')!r}.")
     with account.lock:
-        do(account, wish)
+        do(account, payload)
 
 
-def _lead(account: Account, wish: Wish) -> Lead:
-    found = account.leads.get(wish.get("lead_id", 0))
+def _lead(account: Account, payload: Payload) -> Lead:
+    found = account.leads.get(payload.get("lead_id", 0))
     if found is None:
-        raise ValueError(f"There is no lead {wish.get('lead_id')!r}.")
+        raise ValueError(f"There is no lead {payload.get('lead_id')!r}.")
     return found
 
 
-def _contact(account: Account, wish: Wish, key: str = "contact_id") -> Contact:
-    found = account.contact(wish.get(key, 0))
+def _contact(account: Account, payload: Payload, key: str = "contact_id") -> Contact:
+    found = account.contact(payload.get(key, 0))
     if found is None:
-        raise ValueError(f"There is no contact {wish.get(key)!r}.")
+        raise ValueError(f"There is no contact {payload.get(key)!r}.")
     return found
 
 
@@ -43,31 +43,31 @@ def _place(account: Account, lead: Lead, pipeline_id: int, status_id: int) -> No
     account.touched(lead)
 
 
-def _delete_lead(account: Account, wish: Wish) -> None:
-    lead = _lead(account, wish)
+def _delete_lead(account: Account, payload: Payload) -> None:
+    lead = _lead(account, payload)
     lead.is_deleted = True
     account.touched(lead)
 
 
-def _close_lead(account: Account, wish: Wish) -> None:
-    lead = _lead(account, wish)
-    _place(account, lead, lead.pipeline_id, wish.get("status_id", LOST))
+def _close_lead(account: Account, payload: Payload) -> None:
+    lead = _lead(account, payload)
+    _place(account, lead, lead.pipeline_id, payload.get("status_id", LOST))
 
 
-def _move_lead(account: Account, wish: Wish) -> None:
-    lead = _lead(account, wish)
-    _place(account, lead, wish.get("pipeline_id", lead.pipeline_id), wish.get("status_id", 0))
+def _move_lead(account: Account, payload: Payload) -> None:
+    lead = _lead(account, payload)
+    _place(account, lead, payload.get("pipeline_id", lead.pipeline_id), payload.get("status_id", 0))
 
 
-def _reassign_lead(account: Account, wish: Wish) -> None:
-    lead = _lead(account, wish)
-    lead.contact_ids = [_contact(account, wish).id]
+def _reassign_lead(account: Account, payload: Payload) -> None:
+    lead = _lead(account, payload)
+    lead.contact_ids = [_contact(account, payload).id]
     account.touched(lead)
 
 
-def _merge_contacts(account: Account, wish: Wish) -> None:
+def _merge_contacts(account: Account, payload: Payload) -> None:
     """``into`` keeps its id and gets the leads and values of ``from``, which is deleted."""
-    into, gone = _contact(account, wish, "into"), _contact(account, wish, "from")
+    into, gone = _contact(account, payload, "into"), _contact(account, payload, "from")
     if into is gone:
         raise ValueError("A contact cannot be merged into itself.")
     for lead in account.leads_of(gone.id):
@@ -81,24 +81,24 @@ def _merge_contacts(account: Account, wish: Wish) -> None:
     account.touched(into)
 
 
-def _edit_contact(account: Account, wish: Wish) -> None:
-    contact = _contact(account, wish)
-    contact.name = wish.get("name", contact.name)
+def _edit_contact(account: Account, payload: Payload) -> None:
+    contact = _contact(account, payload)
+    contact.name = payload.get("name", contact.name)
     for key, code in (("emails", "EMAIL"), ("phones", "PHONE")):
-        if key in wish:
-            set_values(account, contact, code, wish[key])
+        if key in payload:
+            set_values(account, contact, code, payload[key])
     account.touched(contact)
 
 
-def _delete_contact(account: Account, wish: Wish) -> None:
-    contact = _contact(account, wish)
+def _delete_contact(account: Account, payload: Payload) -> None:
+    contact = _contact(account, payload)
     contact.is_deleted = True
     for lead in account.leads_of(contact.id):
         lead.contact_ids.remove(contact.id)
         account.touched(lead)
 
 
-_ACTS: dict[str, Callable[[Account, Wish], None]] = {
+_ACTIONS: dict[str, Callable[[Account, Payload], None]] = {
     "delete_lead": _delete_lead,
     "close_lead": _close_lead,
     "move_lead": _move_lead,
@@ -118,7 +118,7 @@ def set_values(account: Account, entity: Contact | Lead, code: str, values: list
     entity.values[definition.id] = [Value(one, *enum) for one in values]
 
 
-def plant(account: Account, wish: Wish) -> dict[str, list[int]]:
+def plant(account: Account, payload: Payload) -> dict[str, list[int]]:
     """Put contacts and leads into the account as if they had long been there.
 
     ``contacts``: ``name emails phones created_at updated_at unsorted indexed`` (``indexed``
@@ -127,64 +127,64 @@ def plant(account: Account, wish: Wish) -> dict[str, list[int]]:
     Returns the ids. Raises :class:`ValueError` with a sentence.
     """
     with account.lock:
-        contacts = [_plant_contact(account, one) for one in wish.get("contacts", [])]
-        leads = [_plant_lead(account, one, contacts) for one in wish.get("leads", [])]
+        contacts = [_plant_contact(account, one) for one in payload.get("contacts", [])]
+        leads = [_plant_lead(account, one, contacts) for one in payload.get("leads", [])]
     return {"contacts": contacts, "leads": leads}
 
 
-def _times(wish: Wish) -> dict[str, int]:
+def _times(payload: Payload) -> dict[str, int]:
     given: dict[str, int] = {
-        key: int(wish[key]) for key in ("created_at", "updated_at") if key in wish
+        key: int(payload[key]) for key in ("created_at", "updated_at") if key in payload
     }
     if "created_at" in given:
         given.setdefault("updated_at", given["created_at"])
     return given
 
 
-def _plant_contact(account: Account, wish: Wish) -> int:
-    _known(wish, "name emails phones created_at updated_at unsorted indexed")
+def _plant_contact(account: Account, payload: Payload) -> int:
+    _known(payload, "name emails phones created_at updated_at unsorted indexed")
     contact = account.add_contact(
-        name=wish.get("name", ""), is_unsorted=bool(wish.get("unsorted")), **_times(wish)
+        name=payload.get("name", ""), is_unsorted=bool(payload.get("unsorted")), **_times(payload)
     )
-    set_values(account, contact, "EMAIL", wish.get("emails", []))
-    set_values(account, contact, "PHONE", wish.get("phones", []))
-    if wish.get("indexed", True):
+    set_values(account, contact, "EMAIL", payload.get("emails", []))
+    set_values(account, contact, "PHONE", payload.get("phones", []))
+    if payload.get("indexed", True):
         account.index.show_now(contact)
     else:
         account.index.written(contact, account.clock.seconds())
     return contact.id
 
 
-def _plant_lead(account: Account, wish: Wish, contacts: list[int]) -> int:
+def _plant_lead(account: Account, payload: Payload, contacts: list[int]) -> int:
     _known(
-        wish,
+        payload,
         "name contact contact_ids pipeline_id status_id price created_at updated_at tags fields",
     )
-    pipeline_id = wish.get("pipeline_id", seed.MAIN_PIPELINE_ID)
+    pipeline_id = payload.get("pipeline_id", seed.MAIN_PIPELINE_ID)
     pipeline = account.pipelines.get(pipeline_id)
-    status_id = wish.get("status_id", pipeline.first_ordinary.id if pipeline else 0)
+    status_id = payload.get("status_id", pipeline.first_ordinary.id if pipeline else 0)
     if pipeline is None or pipeline.stage(status_id) is None:
         raise ValueError(f"There is no stage {status_id!r} in pipeline {pipeline_id!r}.")
-    contact_ids = [*wish.get("contact_ids", [])]
-    if "contact" in wish:
-        contact_ids.append(contacts[wish["contact"]])
+    contact_ids = [*payload.get("contact_ids", [])]
+    if "contact" in payload:
+        contact_ids.append(contacts[payload["contact"]])
     for contact_id in contact_ids:
         _contact(account, {"contact_id": contact_id})
     lead = account.add_lead(
-        name=wish.get("name", ""),
+        name=payload.get("name", ""),
         pipeline_id=pipeline_id,
         status_id=status_id,
-        price=wish.get("price", 0),
+        price=payload.get("price", 0),
         contact_ids=contact_ids,
-        **_times(wish),
+        **_times(payload),
     )
-    lead.tags = [account.tag("leads", name=one) for one in wish.get("tags", [])]
-    for code, value in wish.get("fields", {}).items():
+    lead.tags = [account.tag("leads", name=one) for one in payload.get("tags", [])]
+    for code, value in payload.get("fields", {}).items():
         set_values(account, lead, code, [value])
     return lead.id
 
 
-def _known(wish: Wish, names: str) -> None:
-    for key in wish:
+def _known(payload: Payload, names: str) -> None:
+    for key in payload:
         if key not in names.split():
             raise ValueError(f"{key!r} cannot be planted. Known: {names}.")

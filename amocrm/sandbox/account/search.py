@@ -27,7 +27,7 @@ class _Entry:
     shown: Texts | None = None
     pending: list[tuple[float, Texts]] = field(default_factory=list)
 
-    def settle(self, now: float, lag: float) -> None:
+    def catch_up(self, now: float, lag: float) -> None:
         while self.pending and self.pending[0][0] + lag <= now:
             self.shown = self.pending.pop(0)[1]
 
@@ -37,32 +37,32 @@ class Index:
 
     def __init__(self) -> None:
         self._entries: dict[int, _Entry] = {}
-        self._unsettled: set[int] = set()
+        self._behind: set[int] = set()
 
     def written(self, contact: Contact, at: float) -> None:
         """Note what the contact looks like since ``at``."""
         entry = self._entries.setdefault(contact.id, _Entry())
         entry.pending.append((at, texts_of(contact)))
-        self._unsettled.add(contact.id)
+        self._behind.add(contact.id)
 
     def show_now(self, contact: Contact) -> None:
         """Make the contact findable at once, as something written long ago."""
         self._entries[contact.id] = _Entry(shown=texts_of(contact))
-        self._unsettled.discard(contact.id)
+        self._behind.discard(contact.id)
 
-    def settle(self, now: float, lag: float) -> None:
+    def catch_up(self, now: float, lag: float) -> None:
         """Show what has become due; call it before the lag changes."""
-        for contact_id in list(self._unsettled):
+        for contact_id in list(self._behind):
             entry = self._entries[contact_id]
-            entry.settle(now, lag)
+            entry.catch_up(now, lag)
             if not entry.pending:
-                self._unsettled.discard(contact_id)
+                self._behind.discard(contact_id)
 
     def find(
         self, query: str, *, now: float, lag: float, see_through_phones: bool, strangers: bool
     ) -> set[int]:
         """Ids of the contacts that match, partial matches included if ``strangers``."""
-        self.settle(now, lag)
+        self.catch_up(now, lag)
         matches = matcher(query, see_through_phones=see_through_phones, strangers=strangers)
         return {
             contact_id

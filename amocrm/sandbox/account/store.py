@@ -110,7 +110,7 @@ class Account:
         self._next[what] += 2
         return found
 
-    def _came(self, what: str, entity_id: int) -> int:
+    def _log_created(self, what: str, entity_id: int) -> int:
         self.order.append({"type": what, "id": entity_id, "at": self.clock.seconds()})
         return entity_id
 
@@ -135,7 +135,7 @@ class Account:
         """Store a note on a lead. The lead's ``updated_at`` moves, as it does in amoCRM."""
         now = self.clock.stamp()
         note = Note(
-            id=self._came("note", self._new_id("note")),
+            id=self._log_created("note", self._new_id("note")),
             entity_id=entity_id,
             note_type=note_type,
             params=params,
@@ -158,7 +158,7 @@ class Account:
             "updated_at": max(now, created_at),
             "responsible_user_id": seed.CURRENT_USER_ID,
             **given,
-            "id": self._came(what, self._new_id(what)),
+            "id": self._log_created(what, self._new_id(what)),
         }
 
     def touched(self, entity: Entity) -> None:

@@ -22,7 +22,7 @@ MAX_DUPLICATES = 3
 
 
 @dataclass
-class _Wish:
+class _Order:
     lead: Draft
     contact: Draft | None = None
     contact_id: int | None = None
@@ -34,25 +34,25 @@ def add_complex(call: Call) -> Answer:
     """Answer with a bare list; ``request_id`` in it is a list too."""
     account = call.account
     problems = Problems()
-    wishes = [
+    orders = [
         _read(account, item, request_id_of(item, place), problems)
         for place, item in enumerate(batch_of(call, limit=MAX_LEADS))
     ]
     problems.refuse()
     if call.settings.duplicate_control:
         # Looked up before anything of this request is written: never within one request.
-        for wish in wishes:
-            wish.known = _duplicates(account, wish)
-    return as_json(200, [_carry_out(account, wish) for wish in wishes])
+        for order in orders:
+            order.known = _duplicates(account, order)
+    return as_json(200, [_carry_out(account, order) for order in orders])
 
 
-def _read(account: Account, item: Json, request_id: str, problems: Problems) -> _Wish:
+def _read(account: Account, item: Json, request_id: str, problems: Problems) -> _Order:
     # An empty PHP array arrives as a list.
     embedded: Json = item["_embedded"] if isinstance(item.get("_embedded"), dict) else {}
     metadata = embedded.get("metadata")
     # Metadata sends the lead to «Неразобранное», whatever stage is named.
     plain = {key: value for key, value in item.items() if metadata is None or key != "status_id"}
-    wish = _Wish(draft_lead(account, plain, request_id, problems), metadata=metadata)
+    order = _Order(draft_lead(account, plain, request_id, problems), metadata=metadata)
     contacts = embedded.get("contacts") or []
     if not isinstance(contacts, list) or not all(isinstance(one, dict) for one in contacts):
         contacts = []
@@ -64,7 +64,7 @@ def _read(account: Account, item: Json, request_id: str, problems: Problems) -> 
             request_id, "TooMany", "_embedded.contacts", "This collection should contain 1 element."
         )
     elif contacts:
-        _read_contact(account, contacts[0], wish, problems)
+        _read_contact(account, contacts[0], order, problems)
     named = [one.get("custom_fields_values") for one in (plain, *contacts)]
     count = sum(len(rows) for rows in named if isinstance(rows, list))
     if count > MAX_VALUES:
@@ -74,61 +74,61 @@ def _read(account: Account, item: Json, request_id: str, problems: Problems) -> 
             "custom_fields_values",
             f"This collection should contain {MAX_VALUES} elements or less.",
         )
-    return wish
+    return order
 
 
-def _read_contact(account: Account, model: Json, wish: _Wish, problems: Problems) -> None:
+def _read_contact(account: Account, model: Json, order: _Order, problems: Problems) -> None:
     prefix = "_embedded.contacts.0."
-    request_id = wish.lead.request_id
+    request_id = order.lead.request_id
     if model.get("id") is None:
-        wish.contact = draft_contact(account, model, request_id, problems, prefix=prefix)
+        order.contact = draft_contact(account, model, request_id, problems, prefix=prefix)
         return
     if not isinstance(model["id"], int) or account.contact(model["id"]) is None:
         problems.no_choice(request_id, f"{prefix}id")
     else:
-        wish.contact_id = model["id"]
+        order.contact_id = model["id"]
 
 
-def _carry_out(account: Account, wish: _Wish) -> Json:
-    for contact in wish.known:
-        existing = _active_lead(account, contact, wish)
+def _carry_out(account: Account, order: _Order) -> Json:
+    for contact in order.known:
+        existing = _active_lead(account, contact, order)
         if existing is not None:
             # The stage stays where the managers have it.
-            wish.lead.stage = None
-            wish.lead.attributes.pop("name", None)
-            rewrite_lead(account, existing, wish.lead)
-            return _row(existing, contact.id, wish, merged=True)
-    contact_id = wish.contact_id
-    if wish.contact is not None:
-        made = account.add_contact(**wish.contact.attributes)
-        wish.contact.write(made)
-        made.is_unsorted = wish.metadata is not None
+            order.lead.stage = None
+            order.lead.attributes.pop("name", None)
+            rewrite_lead(account, existing, order.lead)
+            return _row(existing, contact.id, order, merged=True)
+    contact_id = order.contact_id
+    if order.contact is not None:
+        made = account.add_contact(**order.contact.attributes)
+        order.contact.write(made)
+        made.is_unsorted = order.metadata is not None
         account.touched(made)
         contact_id = made.id
-    lead = make_lead(account, wish.lead)
+    lead = make_lead(account, order.lead)
     if contact_id is not None:
         account.link(lead, contact_id, is_main=True)
-    if wish.metadata is not None:
-        lead.metadata = wish.metadata
+    if order.metadata is not None:
+        lead.metadata = order.metadata
         lead.status_id = account.pipelines[lead.pipeline_id].unsorted.id
-    return _row(lead, contact_id, wish, merged=False)
+    return _row(lead, contact_id, order, merged=False)
 
 
-def _row(lead: Lead, contact_id: int | None, wish: _Wish, *, merged: bool) -> Json:
+def _row(lead: Lead, contact_id: int | None, order: _Order, *, merged: bool) -> Json:
     return {
         "id": lead.id,
         "contact_id": contact_id,
         "company_id": None,
-        "request_id": [wish.lead.request_id],
+        "request_id": [order.lead.request_id],
         "merged": merged,
     }
 
 
-def _duplicates(account: Account, wish: _Wish) -> list[Contact]:
+def _duplicates(account: Account, order: _Order) -> list[Contact]:
     """Contacts with the same e-mail or phone; none if there are more than three."""
-    if wish.contact is None or wish.metadata is not None:
+    if order.contact is None or order.metadata is not None:
         return []
-    probe = Contact(0, "", 0, 0, 0, values=wish.contact.values)
+    probe = Contact(0, "", 0, 0, 0, values=order.contact.values)
     wanted = identities(account, probe)
     found = [
         one
@@ -138,8 +138,8 @@ def _duplicates(account: Account, wish: _Wish) -> list[Contact]:
     return found if len(found) <= MAX_DUPLICATES else []
 
 
-def _active_lead(account: Account, contact: Contact, wish: _Wish) -> Lead | None:
-    pipeline_id = wish.lead.stage[0] if wish.lead.stage else account.main_pipeline.id
+def _active_lead(account: Account, contact: Contact, order: _Order) -> Lead | None:
+    pipeline_id = order.lead.stage[0] if order.lead.stage else account.main_pipeline.id
     found = [
         lead
         for lead in account.leads_of(contact.id)

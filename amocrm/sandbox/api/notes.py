@@ -49,7 +49,7 @@ def add_notes(call: Call) -> Answer:
     """``POST /api/v4/leads/notes`` and ``POST /api/v4/leads/{id}/notes``, with a list."""
     account = call.account
     problems = Problems()
-    wishes: list[tuple[str, Json]] = []
+    payloads: list[tuple[str, Json]] = []
     for place, item in enumerate(batch_of(call)):
         request_id = request_id_of(item, place)
         entity_id = call.ids[0] if call.ids else item.get("entity_id")
@@ -61,9 +61,9 @@ def add_notes(call: Call) -> Answer:
         if lead is None:
             problems.no_choice(request_id, "entity_id")
         _check(item, request_id, problems, limit=call.settings.note_limit)
-        wishes.append((request_id, {**item, "entity_id": entity_id}))
+        payloads.append((request_id, {**item, "entity_id": entity_id}))
     problems.refuse()
-    rows = [_made(call, request_id, item) for request_id, item in wishes]
+    rows = [_made(call, request_id, item) for request_id, item in payloads]
     return collection(call, "notes", rows, path="leads/notes")
 
 

@@ -15,28 +15,28 @@ from amocrm.sandbox.sandbox import Sandbox
 DETAIL = re.compile(r"/leads/detail/(\d+)/?")
 
 
-def lead_page(sandbox: Sandbox, lead_id: int, words: dict[str, str]) -> tuple[int, str]:
+def lead_page(sandbox: Sandbox, lead_id: int, texts: dict[str, str]) -> tuple[int, str]:
     """Status and HTML of the page; 404 if there is no such lead."""
     account = sandbox.account
-    back = f'<header><a href="/">{words["back"]}</a></header>'
+    back = f'<header><a href="/">{texts["back"]}</a></header>'
     lead = account.leads.get(lead_id)
     if lead is None:
-        return 404, f'{back}<div class="sheet"><p>{words["no_lead"]}</p></div>'
+        return 404, f'{back}<div class="sheet"><p>{texts["no_lead"]}</p></div>'
     zone = ZoneInfo(sandbox.settings.timezone)
-    deleted = f' <span class="bad">{words["deleted"]}</span>' if lead.is_deleted else ""
+    deleted = f' <span class="bad">{texts["deleted"]}</span>' if lead.is_deleted else ""
     facts = [
-        (words["pipeline"], account.pipelines[lead.pipeline_id].name),
-        (words["stage"], account.stage_of(lead).name),
-        (words["created"], _when(lead.created_at, zone)),
-        (words["updated"], _when(lead.updated_at, zone)),
+        (texts["pipeline"], account.pipelines[lead.pipeline_id].name),
+        (texts["stage"], account.stage_of(lead).name),
+        (texts["created"], _when(lead.created_at, zone)),
+        (texts["updated"], _when(lead.updated_at, zone)),
     ]
     return 200, (
         f'{back}<div class="sheet"><h1>{escape(lead.name)}{deleted}</h1>'
-        f'<p class="soft">{words["lead"]} #{lead.id}</p>{_table(facts)}'
-        f"<h2>{words['contacts']}</h2>{_contacts(account, lead, words)}"
-        f"<h2>{words['tags']}</h2>{chips([tag.name for tag in lead.tags]) or words['none']}"
-        f"<h2>{words['fields']}</h2>{_table(_fields(account, lead)) or words['none']}"
-        f"<h2>{words['notes']}: {len(account.notes_of(lead.id))}</h2>"
+        f'<p class="soft">{texts["lead"]} #{lead.id}</p>{_table(facts)}'
+        f"<h2>{texts['contacts']}</h2>{_contacts(account, lead, texts)}"
+        f"<h2>{texts['tags']}</h2>{chips([tag.name for tag in lead.tags]) or texts['none']}"
+        f"<h2>{texts['fields']}</h2>{_table(_fields(account, lead)) or texts['none']}"
+        f"<h2>{texts['notes']}: {len(account.notes_of(lead.id))}</h2>"
         f"{_notes(account, lead, zone)}</div>"
     )
 
@@ -58,16 +58,16 @@ def _fields(account: Account, lead: Lead) -> list[tuple[str, str]]:
     ]
 
 
-def _contacts(account: Account, lead: Lead, words: dict[str, str]) -> str:
+def _contacts(account: Account, lead: Lead, texts: dict[str, str]) -> str:
     rows = []
     for place, contact_id in enumerate(lead.contact_ids):
         contact = account.contact(contact_id)
         if contact is None:
             continue
         reach = ", ".join([*account.values(contact, "EMAIL"), *account.values(contact, "PHONE")])
-        main = f" ({words['main']})" if place == 0 else ""
+        main = f" ({texts['main']})" if place == 0 else ""
         rows.append((f"#{contact.id}{main}", f"{contact.name} — {reach}"))
-    return _table(rows) or words["none"]
+    return _table(rows) or texts["none"]
 
 
 def _notes(account: Account, lead: Lead, zone: ZoneInfo) -> str:

@@ -60,7 +60,7 @@ _EN = {
 }
 
 
-def words_for(accept_language: str) -> tuple[Language, dict[str, str]]:
+def texts_for(accept_language: str) -> tuple[Language, dict[str, str]]:
     """The language the browser prefers of the two, Russian if it names neither."""
     best: tuple[float, Language] = (0.0, "ru")
     for part in accept_language.split(","):

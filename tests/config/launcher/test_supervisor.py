@@ -71,16 +71,16 @@ class Run:
 
     def wait_until_up(self, processes: int = 2) -> None:
         """Wait until everything runs."""
-        release = time.monotonic() + 20
+        give_up = time.monotonic() + 20
         while "up\n" not in self.output or len(self.pids()) < processes:
-            assert time.monotonic() < release, self.output
+            assert time.monotonic() < give_up, self.output
             time.sleep(0.05)
 
     def nothing_is_left(self) -> bool:
         """Tell whether every process ends within a moment."""
-        release = time.monotonic() + 5
+        give_up = time.monotonic() + 5
         while any(alive(pid) for pid in self.pids()):
-            if time.monotonic() > release:
+            if time.monotonic() > give_up:
                 return False
             time.sleep(0.05)
         return True
