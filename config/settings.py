@@ -1,4 +1,4 @@
-"""Django settings: what the environment says (see docs/configuration.md), and what follows from it."""
+"""Django settings: what the environment says (docs/configuration.md), and what follows from it."""
 
 from __future__ import annotations
 

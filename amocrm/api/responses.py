@@ -26,6 +26,7 @@ from amocrm.errors import (
 )
 
 LEAD_DELETED = 226
+ANY_ERROR = 0
 LONGEST_MESSAGE = 300  # characters of what amoCRM says that go into an error
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -79,20 +80,16 @@ class Meaning(Enum):
 
 @dataclass(frozen=True)
 class ResponseRule:
-    """``status`` and ``when`` select; the first row that fits counts."""
+    """``status`` (or :data:`ANY_ERROR`) and ``when`` select; the first rule that fits counts."""
 
-    status: range
+    status: int
     when: Callable[[ApiResponse], bool]
     meaning: Meaning
     kind: str
     means: str
 
 
-def _exactly(status: int) -> range:
-    return range(status, status + 1)
-
-
-def _always(_: ApiResponse) -> bool:
+def _any(_: ApiResponse) -> bool:
     return True
 
 
@@ -124,57 +121,31 @@ def _mappings(rows: Any) -> Iterator[Mapping[str, Any]]:
 
 RULES: tuple[ResponseRule, ...] = (
     ResponseRule(
-        _exactly(400),
+        400,
         _is_bad_stage,
         Meaning.PAUSE,
         "stage",
         "amoCRM does not know the configured pipeline or stage",
     ),
+    ResponseRule(400, _is_validation, Meaning.INVALID, "invalid", "amoCRM rejects our data"),
+    ResponseRule(400, _is_deleted_lead, Meaning.GONE, "deleted", "the lead was deleted"),
+    ResponseRule(400, _any, Meaning.TRY_AGAIN, "system", "amoCRM asks to repeat"),
     ResponseRule(
-        _exactly(400), _is_validation, Meaning.INVALID, "invalid", "amoCRM rejects our data"
+        401, _any, Meaning.PAUSE, "token", "amoCRM refuses the access token (expired or revoked)"
     ),
-    ResponseRule(_exactly(400), _is_deleted_lead, Meaning.GONE, "deleted", "the lead was deleted"),
-    ResponseRule(_exactly(400), _always, Meaning.TRY_AGAIN, "system", "amoCRM asks to repeat"),
+    ResponseRule(402, _any, Meaning.PAUSE, "unpaid", "the amoCRM account is not paid for"),
+    ResponseRule(403, _is_json, Meaning.PAUSE, "scope", "the integration has no right to do this"),
     ResponseRule(
-        _exactly(401),
-        _always,
-        Meaning.PAUSE,
-        "token",
-        "amoCRM refuses the access token (expired or revoked)",
+        403, _any, Meaning.PAUSE, "blocked", "amoCRM has blocked us for exceeding its limits"
     ),
-    ResponseRule(
-        _exactly(402), _always, Meaning.PAUSE, "unpaid", "the amoCRM account is not paid for"
-    ),
-    ResponseRule(
-        _exactly(403),
-        _is_json,
-        Meaning.PAUSE,
-        "scope",
-        "the integration has no right to do this",
-    ),
-    ResponseRule(
-        _exactly(403),
-        _always,
-        Meaning.PAUSE,
-        "blocked",
-        "amoCRM has blocked us for exceeding its limits",
-    ),
-    ResponseRule(_exactly(404), _is_json, Meaning.REFUSED, "missing", "amoCRM knows no such thing"),
-    ResponseRule(
-        _exactly(404), _always, Meaning.NOT_DONE, "router", "amoCRM's router lost the call"
-    ),
-    ResponseRule(_exactly(405), _always, Meaning.REFUSED, "method", "amoCRM refuses the method"),
-    ResponseRule(_exactly(413), _always, Meaning.REFUSED, "size", "the request is too large"),
-    ResponseRule(
-        _exactly(415), _always, Meaning.REFUSED, "type", "amoCRM refuses the content type"
-    ),
-    ResponseRule(
-        _exactly(422), _always, Meaning.REFUSED, "batch", "amoCRM cannot process the request"
-    ),
-    ResponseRule(_exactly(429), _always, Meaning.BACKOFF, "rate", "too many requests"),
-    ResponseRule(
-        range(300, 600), _always, Meaning.TRY_AGAIN, "server", "amoCRM answered with an error"
-    ),
+    ResponseRule(404, _is_json, Meaning.REFUSED, "missing", "amoCRM knows no such thing"),
+    ResponseRule(404, _any, Meaning.NOT_DONE, "router", "amoCRM's router lost the call"),
+    ResponseRule(405, _any, Meaning.REFUSED, "method", "amoCRM refuses the method"),
+    ResponseRule(413, _any, Meaning.REFUSED, "size", "the request is too large"),
+    ResponseRule(415, _any, Meaning.REFUSED, "type", "amoCRM refuses the content type"),
+    ResponseRule(422, _any, Meaning.REFUSED, "batch", "amoCRM cannot process the request"),
+    ResponseRule(429, _any, Meaning.BACKOFF, "rate", "too many requests"),
+    ResponseRule(ANY_ERROR, _any, Meaning.TRY_AGAIN, "server", "amoCRM answered with an error"),
 )
 
 
@@ -192,12 +163,11 @@ def problems(response: ApiResponse) -> tuple[Problem, ...]:
 
 
 def rule_for(response: ApiResponse) -> ResponseRule | None:
-    """The row of the table that fits (the last one fits anything), ``None`` for a success."""
+    """The first rule that fits (the last one fits anything), ``None`` for a success."""
     if 200 <= response.status < 300:
         return None
-    return next(
-        (row for row in RULES if response.status in row.status and row.when(response)), RULES[-1]
-    )
+    fitting = (rule for rule in RULES if rule.status in (response.status, ANY_ERROR))
+    return next(rule for rule in fitting if rule.when(response))
 
 
 def error_for(row: ResponseRule, response: ApiResponse, *, is_write: bool) -> AmoError:
