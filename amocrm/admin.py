@@ -55,7 +55,7 @@ class _PartOfPerson(_ReadOnly, _Inline):
 
 class _IdentityInline(_PartOfPerson):
     model = Identity
-    fields = readonly_fields = ("kind", "shown_value")
+    fields = readonly_fields = ("kind", "shown_value", "on_contact")
     ordering = ("kind", "value")
 
     @admin.display(description=_("value"))

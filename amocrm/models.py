@@ -43,7 +43,10 @@ class Person(models.Model):
 
 
 class Identity(models.Model):
-    """One e-mail, phone or amoCRM contact of a person. Nobody else can have it."""
+    """One e-mail, phone or amoCRM contact of a person. Nobody else can have it.
+
+    ``on_contact``: one of the person's contacts in the CRM was seen to carry it.
+    """
 
     class Kind(models.TextChoices):
         EMAIL = "email", _("e-mail")
@@ -53,6 +56,7 @@ class Identity(models.Model):
     account = models.CharField(_("account"), max_length=255)
     kind = models.CharField(_("kind"), max_length=7, choices=Kind.choices)
     value = models.CharField(_("value"), max_length=320)
+    on_contact = models.BooleanField(_("on a contact"), default=False)
     person = models.ForeignKey(
         Person, on_delete=models.PROTECT, related_name="identities", verbose_name=_("person")
     )

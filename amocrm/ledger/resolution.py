@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from django.db import IntegrityError, transaction
@@ -58,15 +58,17 @@ def resolve(account: str, named: Iterable[IdentityKey]) -> PersonState:
 
 
 def link(person: PersonState, found: Iterable[IdentityKey]) -> PersonState:
-    """Enter what belongs to ``person`` as the CRM tells; answer the person with it.
+    """Enter what belongs to ``person`` because a contact of theirs carries it; answer the person
+    with it.
 
     Raises :class:`~amocrm.errors.PersonChanged` when the person has changed since it was read, or
     has just been merged with another one (everything must be looked up again), and
     :class:`CreationPending` when it must but cannot yet.
     """
-    new = frozenset(found) - person.identities
+    found = frozenset(found)
+    new = found - person.identities
     if not new:
-        return person
+        return _mark_on_contact(person, found)
     try:
         with transaction.atomic():
             resolution = _resolve_rows(
@@ -77,11 +79,20 @@ def link(person: PersonState, found: Iterable[IdentityKey]) -> PersonState:
     state = resolution.conclude()
     if resolution.merged:
         raise PersonChanged("two people turned out to be one", lock_name=state.lock_name)
-    return state
+    return _mark_on_contact(state, found)
+
+
+def _mark_on_contact(person: PersonState, found: frozenset[IdentityKey]) -> PersonState:
+    """Remember that the CRM has these, so that nobody need look again. It changes nothing of who
+    is who: the version stays."""
+    if new := found - person.on_contact:
+        values = [key.value for key in new]
+        Identity.objects.filter(person_id=person.id, value__in=values).update(on_contact=True)
+    return replace(person, on_contact=person.on_contact | new)
 
 
 def forget_contact(person: PersonState, contact_id: int) -> PersonState:
-    """Drop a contact that the CRM says is gone (204).
+    """Drop a contact that the CRM says is gone (204), and with it what it was seen to carry.
 
     Raises :class:`~amocrm.errors.PersonChanged` when the person has changed since it was read.
     """
@@ -92,6 +103,7 @@ def forget_contact(person: PersonState, contact_id: int) -> PersonState:
             Identity.objects.filter(
                 account=person.account, kind="contact", value=str(contact_id), person=row
             ).delete()
+            Identity.objects.filter(person=row).exclude(kind="contact").update(on_contact=False)
             row.refresh_from_db()
             state = state_of(row)
     except _ChangedMeanwhile as error:

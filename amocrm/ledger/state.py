@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from amocrm.counters import Event, count
 from amocrm.errors import PersonChanged
-from amocrm.identity import IdentityKey
+from amocrm.identity import IdentityKey, Kind
 from amocrm.log_context import get_logger
 from amocrm.models import Identity, Person
 
@@ -16,7 +17,10 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class PersonState:
-    """``version`` is what was read before looking: every write is conditional on it."""
+    """``version`` is what was read before looking: every write is conditional on it.
+
+    ``on_contact`` are those of ``identities`` that a contact of theirs was seen to carry.
+    """
 
     id: int
     account: str
@@ -27,6 +31,7 @@ class PersonState:
     creating_since: datetime | None
     creating_ref: str
     identities: frozenset[IdentityKey]
+    on_contact: frozenset[IdentityKey]
 
     @property
     def contacts(self) -> frozenset[int]:
@@ -59,7 +64,8 @@ def is_recorded(account: str, lead_id: int) -> bool:
 
 def state_of(person: Person) -> PersonState:
     """The state of a row that was just read or is locked by this transaction."""
-    keys = Identity.objects.filter(person=person).values_list("kind", "value")
+    rows = Identity.objects.filter(person=person).values_list("kind", "value", "on_contact")
+    seen = {IdentityKey(cast(Kind, kind), value): on_contact for kind, value, on_contact in rows}
     return PersonState(
         id=person.pk,
         account=person.account,
@@ -69,7 +75,8 @@ def state_of(person: Person) -> PersonState:
         lead_recorded_at=person.lead_recorded_at,
         creating_since=person.creating_since,
         creating_ref=person.creating_ref,
-        identities=frozenset(IdentityKey(*key) for key in keys),  # type: ignore[arg-type]
+        identities=frozenset(seen),
+        on_contact=frozenset(key for key, on_contact in seen.items() if on_contact),
     )
 
 

@@ -6,6 +6,7 @@ from amocrm import ledger
 from amocrm.api.schemas import Contact, Created
 from amocrm.contract import Action, LeadResult
 from amocrm.errors import AmoError, ComeBack, PersonChanged, Rejected
+from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState
 from amocrm.log_context import get_logger
 from amocrm.upsert import payloads, superseded
@@ -52,7 +53,7 @@ def create_lead(context: UpsertContext, contacts: list[Contact]) -> LeadResult:
     # Before anything else can go wrong: the next try goes on from here.
     context.progress.lead_known(created.lead_id, action)
     logger.info("🆕 [DEDUP] Lead %s: ID %s", action, created.lead_id)
-    _link_contact(context, created, contact)
+    _link_contact(context, created, contact, carried=looked_at.searchable)
     return LeadResult(created.lead_id, action)
 
 
@@ -129,13 +130,23 @@ def _is_superseded(person: PersonState, ours: PersonState) -> bool:
     return person.creating_since is not None or person.lead_id != ours.lead_id
 
 
-def _link_contact(context: UpsertContext, created: Created, contact: Contact | None) -> None:
-    """The lead's contact enters the ledger, and one that was there before gets what it lacks.
+def _link_contact(
+    context: UpsertContext,
+    created: Created,
+    contact: Contact | None,
+    *,
+    carried: frozenset[IdentityKey],
+) -> None:
+    """The lead's contact enters the ledger. A new one carries what it was made with; one that was
+    there before gets what it lacks.
 
     The lead is recorded and known: whatever is raised here, the next try goes on from it.
     """
     if created.contact_id is None:
         return
-    context.write(ledger.link, {ledger.contact_key(created.contact_id)})
+    key = ledger.contact_key(created.contact_id)
     if contact or created.merged:
+        context.write(ledger.link, {key})
         complete_contact(context, created.contact_id)
+    else:
+        context.write(ledger.link, {key, *carried})

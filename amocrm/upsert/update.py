@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from amocrm import ledger
 from amocrm.api.schemas import Contact, Lead
 from amocrm.errors import Refused, Rejected
 from amocrm.identity import IdentityKey
@@ -42,11 +43,16 @@ def complete_contact(context: UpsertContext, contact_id: int) -> None:
     """Append what the submission names and none of the person's contacts has to this one.
 
     It is looked for first: a contact that has it is the person too, and its lead is shown to
-    operators. PATCH replaces the whole set, so the contact is read here, under the lock. What
-    earlier submissions named was appended then: a manager may have removed it since.
+    operators. PATCH replaces the whole set, so the contact is read here, under the lock. Nothing
+    is asked where the ledger has seen all of it on a contact: a manager may have removed it since.
     """
+    if context.named <= context.person.on_contact:
+        return
     contact = context.crm.contact(contact_id)
-    if contact is None or not _missing(context, [contact]):
+    if contact is None:
+        return
+    if not _missing(context, [contact]):
+        context.write(ledger.link, context.named)
         return
     contacts = lookup.link_contacts(context)
     others = [lead.id for lead in lookup.active_leads(context, contacts)]
@@ -62,6 +68,8 @@ def complete_contact(context: UpsertContext, contact_id: int) -> None:
     except Refused as error:
         # The note has them, too: the lead must not be lost to the salesperson for that.
         logger.warning("📇 amoCRM refuses to complete contact %s: %s", contact_id, error)
+    else:
+        context.write(ledger.link, missing)
 
 
 def _missing(context: UpsertContext, contacts: list[Contact]) -> frozenset[IdentityKey]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -604,6 +605,60 @@ def test_a_note_whose_answer_was_lost_is_not_written_twice(sandbox: RunningSandb
 
     assert result.action == "created"
     assert len(sandbox.control.state()["notes"]) == 1
+
+
+def asked_for(sandbox: RunningSandbox, deliver: Callable[[], object]) -> list[str]:
+    """What a delivery asks of the CRM."""
+    before = len(sandbox.control.requests())
+    deliver()
+    return [f"{one['method']} {one['path']}" for one in sandbox.control.requests()[before:]]
+
+
+def test_a_plain_repeat_costs_two_requests(sandbox: RunningSandbox) -> None:
+    lead_id = delivered().lead_id
+
+    assert asked_for(sandbox, delivered) == [
+        f"GET /api/v4/leads/{lead_id}",
+        f"POST /api/v4/leads/{lead_id}/notes",
+    ]
+
+
+def test_a_repeat_of_somebody_whom_the_crm_knew_costs_two_requests(
+    sandbox: RunningSandbox,
+) -> None:
+    sandbox.control.seed(
+        contacts=[{"name": "Анна", "emails": [EMAIL], "phones": [PHONE]}], leads=[{"contact": 0}]
+    )
+    delivered()
+
+    assert len(asked_for(sandbox, delivered)) == 2
+
+
+def test_what_is_new_is_appended_once_and_then_not_asked_for(sandbox: RunningSandbox) -> None:
+    delivered()
+    delivered(EMAIL, OTHER_PHONE)
+    (contact,) = sandbox.control.state()["contacts"]
+    assert contact["phones"] == [PHONE, OTHER_PHONE]
+
+    assert len(asked_for(sandbox, lambda: delivered(EMAIL, OTHER_PHONE))) == 2
+
+
+def test_what_a_lost_contact_carried_is_looked_for_again(sandbox: RunningSandbox) -> None:
+    delivered()
+    (contact,) = sandbox.control.state()["contacts"]
+    sandbox.control.act("delete_contact", contact_id=contact["id"])
+    delivered()
+    (person,) = Person.objects.all()
+    carried = Identity.objects.filter(person=person, on_contact=True)
+    # Those of the new contact, which the second lead was made on.
+    assert set(carried.values_list("kind", flat=True)) == {"contact", "email", "phone"}
+    known = ledger.read(person.pk)
+    (contact_id,) = known.contacts
+
+    forgotten = ledger.forget_contact(known, contact_id)
+
+    assert forgotten.on_contact == frozenset()
+    assert not Identity.objects.filter(person=person, on_contact=True).exists()
 
 
 def test_the_crm_merging_by_itself_counts_as_an_update(sandbox: RunningSandbox) -> None:

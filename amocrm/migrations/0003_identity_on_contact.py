@@ -1,0 +1,15 @@
+"""Whether the CRM is known to have an e-mail or phone; of those there are, nobody knows yet."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("amocrm", "0002_standard_words")]
+
+    operations = [
+        migrations.AddField(
+            "identity",
+            "on_contact",
+            models.BooleanField(default=False, verbose_name="on a contact"),
+        ),
+    ]
