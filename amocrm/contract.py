@@ -18,7 +18,8 @@ class LeadRequest:
     note, the lock's value and the claim. ``stage`` is the id of the pipeline stage this kind
     of submission belongs to, ``None`` for the pipeline's first ordinary one. ``utm`` has
     lower-case keys as the landing sends them (``utm_source``, ``gclid``…). ``note_lines``
-    is the body of the note, without time and reference, which are added here.
+    is the body of the note, without time and reference, which are added here. ``attempts`` is how
+    often bringing it to the CRM has failed.
     """
 
     reference: str
@@ -32,6 +33,7 @@ class LeadRequest:
     note_title: str
     note_lines: tuple[str, ...]
     utm: Mapping[str, str] = field(default_factory=dict)
+    attempts: int = 0
 
 
 @dataclass(frozen=True)

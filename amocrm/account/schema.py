@@ -59,6 +59,15 @@ class AccountSchema:
         """The pipeline's first ordinary stage."""
         return next(stage.id for stage in self.stages if stage.is_ordinary)
 
+    def stage_for(self, wanted: int | None) -> int:
+        """The stage that was asked for; the first ordinary one where none was, or where somebody
+        has deleted it: one form's stage must not keep its leads from arriving."""
+        return self.first_stage if wanted is None or self.lacks(wanted) else wanted
+
+    def lacks(self, wanted: int | None) -> bool:
+        """Whether a stage was asked for that takes no leads, or is not there at all."""
+        return wanted is not None and wanted not in self.ordinary_stages
+
     @property
     def listed_stages(self) -> str:
         """The stages that take leads, as ``32392159 Новая заявка, …``, for people."""

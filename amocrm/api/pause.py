@@ -34,7 +34,7 @@ RATE_WINDOW = timedelta(minutes=1)
 RATE_LIMITS_TO_PAUSE = 3
 PROBE_AFTER = tuple(timedelta(seconds=seconds) for seconds in (15, 60, 2 * 60, 5 * 60, 10 * 60))
 # Kinds that only a write meets: a probe, which reads, may succeed and prove nothing.
-MET_BY_WRITES = frozenset(("stage", "scope"))
+MET_BY_WRITES = frozenset(("stage", "scope", "unpaid", "rights"))
 RELAPSE = timedelta(minutes=15)  # so soon after a probe's success it is the same pause as before
 
 

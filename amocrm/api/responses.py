@@ -101,11 +101,10 @@ def _is_validation(response: ApiResponse) -> bool:
     return isinstance(response.body, Mapping) and "validation-errors" in response.body
 
 
-def _is_bad_stage(response: ApiResponse) -> bool:
-    return _is_validation(response) and any(
-        problem.path.rpartition(".")[2] in ("pipeline_id", "status_id")
-        for problem in problems(response)
-    )
+def _is_error_244(response: ApiResponse) -> bool:
+    """The user has lost the right to write, or the subscription has ended: seen live for every
+    create, for days, as a 400 that is no validation error."""
+    return "Код ошибки 244" in response.message
 
 
 def _is_deleted_lead(response: ApiResponse) -> bool:
@@ -120,15 +119,9 @@ def _mappings(rows: Any) -> Iterator[Mapping[str, Any]]:
 
 
 RULES: tuple[ResponseRule, ...] = (
-    ResponseRule(
-        400,
-        _is_bad_stage,
-        Meaning.PAUSE,
-        "stage",
-        "amoCRM does not know the configured pipeline or stage",
-    ),
     ResponseRule(400, _is_validation, Meaning.INVALID, "invalid", "amoCRM rejects our data"),
     ResponseRule(400, _is_deleted_lead, Meaning.GONE, "deleted", "the lead was deleted"),
+    ResponseRule(400, _is_error_244, Meaning.PAUSE, "rights", "amoCRM lets nobody write"),
     ResponseRule(400, _any, Meaning.TRY_AGAIN, "system", "amoCRM asks to repeat"),
     ResponseRule(
         401, _any, Meaning.PAUSE, "token", "amoCRM refuses the access token (expired or revoked)"
@@ -181,8 +174,7 @@ def error_for(row: ResponseRule, response: ApiResponse, *, is_write: bool) -> Am
             listed = "; ".join(map(str, found)) or response.message
             error = Rejected(f"{row.means}: {listed}", problems=found)
         case Meaning.PAUSE:
-            listed = "; ".join(map(str, problems(response))) if row.kind == "stage" else ""
-            error = AccountPaused(f"{row.means}: {listed}" if listed else message)
+            error = AccountPaused(message)
         case Meaning.BACKOFF:
             error = RateLimited(message)
         case Meaning.GONE:

@@ -14,7 +14,6 @@ from typing import Any
 
 from django.utils import timezone
 
-from amocrm import conf
 from amocrm.api import pause, rate_limit, responses
 from amocrm.api.responses import ApiResponse, Meaning
 from amocrm.api.transport import Exchange
@@ -100,8 +99,7 @@ class Sender:
         if row is None:
             return response
         error = responses.error_for(row, response, is_write=method != "GET")
-        reason = f"{error}{_stage_sent(body)}" if row.kind == "stage" else str(error)
-        self._tell_everybody(row, response, reason, sent_at)
+        self._tell_everybody(row, response, str(error), sent_at)
         raise error
 
     def _acquire_permit(self) -> rate_limit.Permit:
@@ -134,14 +132,3 @@ class Sender:
             pause.begin(self._account, row.kind, reason, sent_at=sent_at)
         elif row.meaning is Meaning.PAUSE:
             pause.update_reason(self._account, row.kind, reason)
-
-
-def _stage_sent(body: Any) -> str:
-    """Which pipeline and stage a refused write named, and the settings they come from."""
-    sent = body[0] if isinstance(body, list) and body else body
-    if not isinstance(sent, Mapping):
-        return ""
-    stage = sent.get("status_id")
-    settings = [name for name, value in conf.current().stages.items() if value == stage]
-    named = ", ".join(settings) or "the first stage"
-    return f" (pipeline {sent.get('pipeline_id')}, stage {stage}: AMOCRM_PIPELINE_ID, {named})"

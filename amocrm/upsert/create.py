@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from amocrm import ledger
+from amocrm.api import pause
 from amocrm.api.schemas import Contact, Created
 from amocrm.contract import Action, LeadResult
-from amocrm.errors import AmoError, ComeBack, PersonChanged, Rejected
+from amocrm.counters import Event, count
+from amocrm.errors import AccountPaused, AmoError, ComeBack, PersonChanged, Rejected
 from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState
 from amocrm.log_context import get_logger
@@ -27,38 +29,23 @@ def create_lead(context: UpsertContext, contacts: list[Contact]) -> LeadResult:
     """
     contact = contacts[0] if contacts else None
     looked_at = context.person
-    body = _body(context, contact)
+    body = _body(context, contact, without=payloads.left_out(context.request))
     try:
         created = _send(context, body)
     except Rejected as error:
-        if (
-            contact
-            and payloads.is_contact_unknown(error)
-            and context.crm.contact(contact.id) is None
-        ):
-            context.write(ledger.forget_contact, contact.id)
-            raise ComeBack(f"contact {contact.id} was deleted meanwhile") from error
-        rejected = payloads.dispensable(error, body)
-        if rejected is None:
-            raise
-        then = (looked_at.id, looked_at.version + CLAIM_AND_RELEASE)
-        if (context.person.id, context.person.version) != then:
-            # Under our claim somebody has named what nobody has searched for yet.
-            raise ComeBack("the person was named anew meanwhile") from error
-        logger.warning("🏷 amoCRM rejects a part of the lead, making it without: %s", error)
-        context.schema(fresh=True)
-        created = _send(context, _body(context, contact, without=rejected))
+        created = _send_without(context, body, contact, looked_at, error)
     is_ours = _record(context, created)
     action: Action = "created" if is_ours and not created.merged else "updated"
     # Before anything else can go wrong: the next try goes on from here.
     context.progress.lead_known(created.lead_id, action)
     logger.info("🆕 [DEDUP] Lead %s: ID %s", action, created.lead_id)
+    _report_missing_stage(context)
     _link_contact(context, created, contact, carried=looked_at.searchable)
     return LeadResult(created.lead_id, action)
 
 
 def _body(
-    context: UpsertContext, contact: Contact | None, *, without: frozenset[str] = frozenset()
+    context: UpsertContext, contact: Contact | None, *, without: frozenset[str]
 ) -> payloads.Body:
     return payloads.new_lead(
         context.request,
@@ -67,6 +54,50 @@ def _body(
         named=context.person.searchable,
         without=without,
     )
+
+
+def _send_without(
+    context: UpsertContext,
+    body: payloads.Body,
+    contact: Contact | None,
+    looked_at: PersonState,
+    error: Rejected,
+) -> Created:
+    """Make the lead once more, without what amoCRM has just rejected.
+
+    Raises ``error`` where that is nothing which the lead can do without, and pauses the account
+    where amoCRM takes no lead in the pipeline's first stage: everybody's would be rejected.
+    """
+    if contact and payloads.is_contact_unknown(error) and context.crm.contact(contact.id) is None:
+        context.write(ledger.forget_contact, contact.id)
+        raise ComeBack(f"contact {contact.id} was deleted meanwhile") from error
+    rejected = payloads.dispensable(error, body)
+    if rejected is None:
+        raise error
+    then = (looked_at.id, looked_at.version + CLAIM_AND_RELEASE)
+    if (context.person.id, context.person.version) != then:
+        # Under our claim somebody has named what nobody has searched for yet.
+        raise ComeBack("the person was named anew meanwhile") from error
+    logger.warning("🏷 amoCRM rejects a part of the lead, making it without: %s", error)
+    context.schema(fresh=True)
+    without = rejected | payloads.left_out(context.request)
+    try:
+        return _send(context, _body(context, contact, without=without))
+    except Rejected as again:
+        if payloads.STAGE in (payloads.dispensable(again, body) or ()):
+            pause.begin(context.settings.account, "stage", f"{again} (AMOCRM_PIPELINE_ID)")
+            raise again.recast(AccountPaused) from again
+        raise
+
+
+def _report_missing_stage(context: UpsertContext) -> None:
+    """Say that the form's own stage is gone; the note and the page say so, too."""
+    if context.schema().lacks(context.request.stage):
+        logger.warning(
+            "🚩 The pipeline has no stage %s any more: the lead is in its first stage",
+            context.request.stage,
+        )
+        count(Event.STAGE_MISSING)
 
 
 def _send(context: UpsertContext, body: payloads.Body) -> Created:

@@ -19,6 +19,7 @@ from amocrm.contract import LeadRequest
 from amocrm.errors import AmoError, Refused, StillSettling
 from amocrm.ledger import duplicates
 from amocrm.log_context import get_logger
+from amocrm.upsert import payloads
 from amocrm.upsert.context import UpsertContext
 from amocrm.upsert.note_text import plain, readable, split
 
@@ -95,12 +96,29 @@ def _parts(context: UpsertContext, lead_id: int) -> dict[str, str]:
         marker(request.reference, str(number)): _headed(request, piece, number, len(pieces))
         for number, piece in enumerate(pieces, start=1)
     }
+    if remarks := _remarks(context):
+        parts[marker(request.reference, "remarks")] = "\n".join(remarks)
     if others := _other_leads(context, lead_id):
         listed = "\n".join(lead_url(context.settings.base_url, one) for one in others)
         parts[marker(request.reference, "leads")] = (
             f"⚠️ У этого человека есть и другие активные сделки:\n{listed}"
         )
     return parts
+
+
+def _remarks(context: UpsertContext) -> list[str]:
+    """What could not be brought into the lead as the form asked."""
+    request, remarks = context.request, []
+    if context.schema().lacks(request.stage):
+        remarks.append(
+            f"⚠️ Этапа {request.stage}, на который должна была попасть заявка, в воронке нет: "
+            "новая сделка создаётся на первом этапе."
+        )
+    if payloads.left_out(request):
+        remarks.append(
+            "⚠️ amoCRM не принимала сделку с метками рекламы и тегами, отправлено без них."
+        )
+    return remarks
 
 
 def _other_leads(context: UpsertContext, lead_id: int) -> list[int]:

@@ -17,9 +17,18 @@ logger = get_logger(__name__)
 
 LONGEST_NAME = 250
 TAGS = "tags_to_add"
+STAGE = "status_id"
+PLAIN_AFTER = 3  # failed attempts
+KINDS = "enum_code"  # of e-mails and phones: WORK, which an account may not have
 FIELD_OF_KIND = {"email": "EMAIL", "phone": "PHONE"}
 
 Body = dict[str, Any]
+
+# Where amoCRM says that something is wrong, in a batch with the row's number before it.
+_PARTS = re.compile(
+    rf"(?:\d+\.)?(?:(?P<{TAGS}>{TAGS}(?:\..*)?)|(?P<{STAGE}>status_id|pipeline_id)"
+    rf"|(?P<{KINDS}>(?:_embedded\.contacts\.0\.)?custom_fields_values\.\d+\.values\.\d+\.enum(?:_code)?))"
+)
 
 
 def new_lead(
@@ -31,14 +40,14 @@ def new_lead(
     without: frozenset[str] = frozenset(),
 ) -> Body:
     """A lead on ``contact``, or on a new contact that carries ``named``; what ``without``
-    lists (codes of custom fields, :data:`TAGS`) is left out."""
+    lists (see :func:`dispensable`) is left out."""
     body: Body = {
         "name": request.lead_name[:LONGEST_NAME],
         "pipeline_id": schema.pipeline_id,
-        "status_id": request.stage or schema.first_stage,
+        "status_id": schema.first_stage if STAGE in without else schema.stage_for(request.stage),
         "request_id": request.reference,
         "_embedded": {
-            "contacts": [{"id": contact.id} if contact else _new_contact(request, named)]
+            "contacts": [{"id": contact.id} if contact else _new_contact(request, named, without)]
         },
     }
     if TAGS not in without and (tags := _tags(request.tags)):
@@ -65,8 +74,8 @@ def lead_changes(
     missing = _tags(tuple(tag for tag in request.tags if tag.casefold() not in there))
     if missing and TAGS not in without:
         body[TAGS] = missing
-    stage = request.stage or schema.first_stage
-    if schema.is_forward(lead.status_id, stage):
+    stage = schema.stage_for(request.stage)
+    if STAGE not in without and schema.is_forward(lead.status_id, stage):
         body["pipeline_id"] = schema.pipeline_id
         body["status_id"] = stage
     empty = {key: value for key, value in request.utm.items() if _code(key) not in lead.filled}
@@ -75,9 +84,17 @@ def lead_changes(
     return body
 
 
+def left_out(request: LeadRequest) -> frozenset[str]:
+    """What is not sent any more after the same body has failed again and again: amoCRM was seen
+    to answer 500 for as long as a tracking field was in it."""
+    if request.attempts < PLAIN_AFTER:
+        return frozenset()
+    return frozenset((TAGS, *map(_code, request.utm)))
+
+
 def dispensable(error: Rejected, sent: Body) -> frozenset[str] | None:
     """What amoCRM rejected in ``sent`` and the lead can do without: the codes of custom fields,
-    and :data:`TAGS`. ``None`` where something else was rejected too.
+    :data:`TAGS`, :data:`STAGE`, :data:`KINDS`. ``None`` where something else was rejected too.
 
     Paths are like ``custom_fields_values.0.field_id``, in a batch with the row's number before
     them.
@@ -85,8 +102,8 @@ def dispensable(error: Rejected, sent: Body) -> frozenset[str] | None:
     fields = sent.get("custom_fields_values") or []
     codes = set()
     for problem in error.problems:
-        if re.fullmatch(rf"(?:\d+\.)?{TAGS}(?:\..*)?", problem.path):
-            codes.add(TAGS)
+        if part := _PARTS.fullmatch(problem.path):
+            codes.add(next(name for name in (TAGS, STAGE, KINDS) if part[name]))
             continue
         found = re.fullmatch(r"(?:\d+\.)?custom_fields_values\.(\d+)(?:\..*)?", problem.path)
         if found is None or int(found[1]) >= len(fields):
@@ -101,7 +118,12 @@ def is_contact_unknown(error: Rejected) -> bool:
     return any(re.fullmatch(path, problem.path) for problem in error.problems)
 
 
-def contact_additions(contact: Contact, missing: frozenset[IdentityKey]) -> Body:
+def contact_additions(
+    contact: Contact,
+    missing: frozenset[IdentityKey],
+    *,
+    without: frozenset[str] = frozenset(),
+) -> Body:
     """``missing`` appended to what the contact has.
 
     PATCH replaces all values of such a field, so those it has are sent along.
@@ -110,24 +132,27 @@ def contact_additions(contact: Contact, missing: frozenset[IdentityKey]) -> Body
         "custom_fields_values": [
             {"field_code": code, "values": [*_kept_values(contact, code), *added]}
             for kind, code in FIELD_OF_KIND.items()
-            if (added := _values(missing, kind))
+            if (added := _values(missing, kind, without))
         ]
     }
 
 
-def _new_contact(request: LeadRequest, named: frozenset[IdentityKey]) -> Body:
+def _new_contact(
+    request: LeadRequest, named: frozenset[IdentityKey], without: frozenset[str]
+) -> Body:
     return {
         "name": request.name[:LONGEST_NAME],
         "custom_fields_values": [
             {"field_code": code, "values": values}
             for kind, code in FIELD_OF_KIND.items()
-            if (values := _values(named, kind))
+            if (values := _values(named, kind, without))
         ],
     }
 
 
-def _values(keys: frozenset[IdentityKey], kind: str) -> list[Body]:
-    return [{"value": key.value, "enum_code": "WORK"} for key in sorted(keys) if key.kind == kind]
+def _values(keys: frozenset[IdentityKey], kind: str, without: frozenset[str]) -> list[Body]:
+    kinds = {} if KINDS in without else {KINDS: "WORK"}
+    return [{"value": key.value, **kinds} for key in sorted(keys) if key.kind == kind]
 
 
 def _kept_values(contact: Contact, code: str) -> list[Body]:

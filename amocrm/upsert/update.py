@@ -16,7 +16,8 @@ logger = get_logger(__name__)
 
 def update_lead(context: UpsertContext, lead: Lead) -> None:
     """Bring the submission into an existing lead. Doing it twice changes nothing more."""
-    changes = payloads.lead_changes(context.request, lead, context.schema())
+    left_out = payloads.left_out(context.request)
+    changes = payloads.lead_changes(context.request, lead, context.schema(), without=left_out)
     try:
         _change(context, lead, changes)
     except Rejected as error:
@@ -24,10 +25,9 @@ def update_lead(context: UpsertContext, lead: Lead) -> None:
         if rejected is None:
             raise
         logger.warning("🏷 amoCRM rejects a part of the lead, updating without: %s", error)
-        schema = context.schema(fresh=True)
-        _change(
-            context, lead, payloads.lead_changes(context.request, lead, schema, without=rejected)
-        )
+        schema, without = context.schema(fresh=True), rejected | left_out
+        changes = payloads.lead_changes(context.request, lead, schema, without=without)
+        _change(context, lead, changes)
     # The main one comes first, but a manager may have put somebody else there.
     theirs = [one for one in lead.contact_ids if one in context.person.contacts]
     if theirs:
@@ -64,12 +64,24 @@ def complete_contact(context: UpsertContext, contact_id: int) -> None:
     if contact is None or not missing:
         return
     try:
-        context.crm.update_contact(contact_id, payloads.contact_additions(contact, missing))
+        _append(context, contact, missing)
     except Refused as error:
         # The note has them, too: the lead must not be lost to the salesperson for that.
         logger.warning("📇 amoCRM refuses to complete contact %s: %s", contact_id, error)
     else:
         context.write(ledger.link, missing)
+
+
+def _append(context: UpsertContext, contact: Contact, missing: frozenset[IdentityKey]) -> None:
+    body = payloads.contact_additions(contact, missing)
+    try:
+        context.crm.update_contact(contact.id, body)
+    except Rejected as error:
+        rejected = payloads.dispensable(error, body)
+        if rejected != frozenset({payloads.KINDS}):
+            raise
+        body = payloads.contact_additions(contact, missing, without=rejected)
+        context.crm.update_contact(contact.id, body)
 
 
 def _missing(context: UpsertContext, contacts: list[Contact]) -> frozenset[IdentityKey]:

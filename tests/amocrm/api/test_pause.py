@@ -246,7 +246,12 @@ def probed(account: str, clock: time_machine.Traveller, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "waits"),
-    [("scope", [15, 60, 120, 300, 600, 600]), ("unpaid", [15, 15, 15, 15, 15, 15])],
+    [
+        ("scope", [15, 60, 120, 300, 600, 600]),
+        ("unpaid", [15, 60, 120, 300, 600, 600]),
+        ("rights", [15, 60, 120, 300, 600, 600]),
+        ("token", [15, 15, 15, 15, 15, 15]),
+    ],
 )
 def test_what_only_writes_meet_is_not_begun_anew_by_a_probe_that_reads(
     account: str, clock: time_machine.Traveller, kind: str, waits: list[int]

@@ -81,18 +81,24 @@ CASES = {
     "rejected stage": Case(
         400,
         invalid({"code": "NotSupportedChoice", "path": "status_id", "detail": "No such stage."}),
-        AccountPaused,
-        AccountPaused,
+        Rejected,
+        Rejected,
         "No such stage.",
-        pauses="stage",
     ),
     "rejected pipeline in a list": Case(
         400,
         invalid({"code": "NotSupportedChoice", "path": "0.pipeline_id", "detail": "No pipeline."}),
-        AccountPaused,
-        AccountPaused,
+        Rejected,
+        Rejected,
         "No pipeline.",
-        pauses="stage",
+    ),
+    "error 244": Case(
+        400,
+        {"title": "Bad Request", "status": 400, "detail": "Код ошибки 244. Доступ запрещён."},
+        AccountPaused,
+        AccountPaused,
+        "Код ошибки 244",
+        pauses="rights",
     ),
     "system error": Case(
         400,
@@ -255,10 +261,9 @@ def test_the_official_validation_error_names_its_field(amocrm: responses.Request
 
 
 def test_the_first_fitting_row_counts() -> None:
-    bad_stage = ApiResponse(400, CASES["rejected stage"].body, "", "")
-    row = rule_for(bad_stage)
+    row = rule_for(ApiResponse(400, CASES["error 244"].body, "", ""))
     assert isinstance(row, ResponseRule)
-    assert row.kind == "stage"
+    assert row.kind == "rights"
     assert rule_for(ApiResponse(204, None, "", "")) is None
 
 
@@ -283,16 +288,6 @@ def test_odd_characters_in_what_amocrm_says_keep_nobody_from_stopping(
     assert odd not in str(raised.value)
     state = AccountState.objects.get()
     assert state.backoff_until if status == 429 else state.pause_reason.count("No way") == 1
-
-
-def test_a_pause_for_a_stage_names_it_and_its_setting(amocrm: responses.RequestsMock) -> None:
-    add(amocrm, CASES["rejected stage"])
-    body = {"pipeline_id": 3177727, "status_id": conf.current().stages["AMOCRM_STATUS_CARD"]}
-    with client_of() as client, pytest.raises(AccountPaused):
-        client.create_lead(body, just_before=lambda: None)
-    reason = AccountState.objects.get().pause_reason
-    assert "stage 32392174" in reason
-    assert "AMOCRM_STATUS_CARD" in reason
 
 
 def test_a_kommo_host_means_the_same(amocrm: responses.RequestsMock) -> None:
