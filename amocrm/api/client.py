@@ -92,6 +92,17 @@ class Client:
         """One contact with the ids of its leads, ``None`` if there is none."""
         return self._one(f"contacts/{contact_id}", {"with": "leads"}, Contact.parse)
 
+    def listed_contact(self, contact_id: int) -> tuple[Contact | None, bool]:
+        """The contact as the list by id shows it, and whether there surely is none otherwise.
+
+        A contact that answers 204 by itself was seen in that list. Where the account has no
+        filters (a paid option on .ru), it is ignored: a page of all contacts comes back, which
+        proves nothing unless it is the only one.
+        """
+        page = self._contacts({"filter[id][]": contact_id}, 1)
+        found = next((contact for contact in page.rows if contact.id == contact_id), None)
+        return found, not page.has_next
+
     def update_contact(self, contact_id: int, body: Json) -> None:
         """Change a contact. A multi-value field is replaced as a whole."""
         self._write("PATCH", f"contacts/{contact_id}", body)

@@ -11,7 +11,7 @@ from amocrm.errors import AccountPaused, AmoError, ComeBack, PersonChanged, Reje
 from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState
 from amocrm.log_context import get_logger
-from amocrm.upsert import payloads, superseded
+from amocrm.upsert import lookup, payloads, superseded
 from amocrm.upsert.context import UpsertContext
 from amocrm.upsert.update import complete_contact
 
@@ -68,9 +68,10 @@ def _send_without(
     Raises ``error`` where that is nothing which the lead can do without, and pauses the account
     where amoCRM takes no lead in the pipeline's first stage: everybody's would be rejected.
     """
-    if contact and payloads.is_contact_unknown(error) and context.crm.contact(contact.id) is None:
-        context.write(ledger.forget_contact, contact.id)
-        raise ComeBack(f"contact {contact.id} was deleted meanwhile") from error
+    if contact and payloads.is_contact_unknown(error):
+        lookup.read_or_forget(context, contact.id)
+        if contact.id not in context.person.contacts:
+            raise ComeBack(f"contact {contact.id} was deleted meanwhile") from error
     rejected = payloads.dispensable(error, body)
     if rejected is None:
         raise error

@@ -46,15 +46,22 @@ def link_contacts(context: UpsertContext) -> list[Contact]:
             _link_theirs(context, found, _search(context, key))
         for contact_id in sorted(contact_ids - found.keys()):
             asked.add(contact_id)
-            contact = context.crm.contact(contact_id)
-            if contact is None:
-                context.write(ledger.forget_contact, contact_id)
-            else:
+            if contact := read_or_forget(context, contact_id):
                 _link_theirs(context, found, [contact])
     if len(found) > 1:
         logger.warning("👥 [DEDUP] Contacts %s are one person", sorted(found))
         count(Event.TWO_CONTACTS)
     return sorted(found.values(), key=lambda contact: contact.id, reverse=True)
+
+
+def read_or_forget(context: UpsertContext, contact_id: int) -> Contact | None:
+    """A contact of theirs; forgotten where both it and the list by id say that there is none."""
+    contact = context.crm.contact(contact_id)
+    if contact is None:
+        contact, is_sure = context.crm.listed_contact(contact_id)
+        if contact is None and is_sure:
+            context.write(ledger.forget_contact, contact_id)
+    return contact
 
 
 def link_newest_contacts(context: UpsertContext, *, since: datetime) -> list[Contact]:

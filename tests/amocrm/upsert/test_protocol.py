@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from amocrm import ledger
 from amocrm.api.client import Client
-from amocrm.api.paging import Page
+from amocrm.api.paging import PAGE_SIZE, Page
 from amocrm.api.schemas import Contact
 from amocrm.counters import totals
 from amocrm.errors import ComeBack, NobodyToIdentify, OutcomeUnknown, Rejected, StillSettling
@@ -641,6 +641,40 @@ def test_what_is_new_is_appended_once_and_then_not_asked_for(sandbox: RunningSan
     assert contact["phones"] == [PHONE, OTHER_PHONE]
 
     assert len(asked_for(sandbox, lambda: delivered(EMAIL, OTHER_PHONE))) == 2
+
+
+def test_a_contact_that_only_hides_is_not_forgotten(sandbox: RunningSandbox) -> None:
+    """GET was seen to answer 204 for a contact that the list shows."""
+    sandbox.control.config(index_lag=3600)  # the search does not show it either
+    first = delivered()
+    sandbox.control.act("close_lead", lead_id=first.lead_id)
+    sandbox.control.fault(
+        "answer", method="GET", path=r"/api/v4/contacts/\d+", times=-1, status=204
+    )
+
+    delivered()
+
+    assert len(sandbox.control.state()["contacts"]) == 1
+    assert Identity.objects.filter(kind="contact").count() == 1
+
+
+@pytest.mark.parametrize("filters", [True, False])
+def test_a_contact_that_is_gone_is_forgotten_where_that_is_sure(
+    sandbox: RunningSandbox, filters: bool
+) -> None:
+    """Without filters the list by id is a page of everything."""
+    (contact_id,) = sandbox.control.seed(contacts=[{"name": "Анна", "emails": [EMAIL]}])["contacts"]
+    sandbox.control.seed(contacts=[{"name": "Кто-то"}] * PAGE_SIZE)
+    sandbox.control.config(is_api_filter_enabled=filters)
+    first = delivered()
+    sandbox.control.act("close_lead", lead_id=first.lead_id)
+    sandbox.control.act("delete_contact", contact_id=contact_id)
+
+    second = delivered()
+
+    assert second.action == "created"
+    known = Identity.objects.filter(kind="contact", value=str(contact_id)).exists()
+    assert known is not filters
 
 
 def test_what_a_lost_contact_carried_is_looked_for_again(sandbox: RunningSandbox) -> None:
