@@ -34,12 +34,12 @@ def parse_email(raw: str) -> str | None:
     """The e-mail as the ledger knows it: trimmed (of invisible marks that come along when it
     is copied, too), case-folded, its domain in IDNA.
 
-    ``None`` where it cannot be one. Quoted local parts and control characters are refused:
-    no mail provider gives them out, and they break log lines and searches.
+    ``None`` where it cannot be one. Quoted local parts, control characters and invisible marks are
+    refused: no mail provider gives them out, and they break log lines and searches.
     """
     text = _INVISIBLE_ENDS.sub("", unicodedata.normalize("NFC", raw))
     local, at, domain = text.rpartition("@")
-    if not at or '"' in local or any(unicodedata.category(c) in ("Cc", "Cf") for c in text):
+    if not at or '"' in local or not text.isprintable():
         return None
     try:
         # Not case-folded itself: that would make another domain of one with an ß.

@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from amocrm.text.printable import is_visible_ascii
 from config import values
 from config.env import ConfigError, Environment
 from config.logging import logging_config
@@ -88,7 +89,7 @@ if not AMOCRM_ACCESS_TOKEN:
         "AMOCRM_ACCESS_TOKEN is not set: put the integration's long-lived token into env.env (any"
         " word will do for the sandbox)."
     )
-if not values.looks_like_token(AMOCRM_ACCESS_TOKEN):
+if not is_visible_ascii(AMOCRM_ACCESS_TOKEN):
     raise ConfigError(
         "AMOCRM_ACCESS_TOKEN holds spaces or characters that no token has: copy it again, whole"
         " and alone."

@@ -18,9 +18,10 @@ from amocrm.api import paging
 from amocrm.contract import LeadRequest
 from amocrm.errors import AmoError, Refused, StillSettling
 from amocrm.log_context import get_logger
+from amocrm.text.printable import readable
 from amocrm.upsert import duplicates
 from amocrm.upsert.context import UpsertContext
-from amocrm.upsert.note_text import plain, readable, split
+from amocrm.upsert.note_text import plain, split
 
 logger = get_logger(__name__)
 

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-#: Cc: control, Cs: half of a surrogate pair, Zl and Zp: line and paragraph separators.
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_LINE_BREAKS = frozenset("\n\r\t")
-
-
-def is_clean(text: str, *, lines: bool = False) -> bool:
-    """Whether ``text`` holds no control character; ``lines`` allows line breaks and tabs."""
-    return not any(
-        unicodedata.category(char) in _UNPRINTABLE and not (lines and char in _LINE_BREAKS)
-        for char in text
-    )
+from amocrm.text.printable import is_printable
 
 
 class TextField(serializers.CharField):
@@ -46,7 +35,7 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         value = super().to_internal_value(data)
-        if not is_clean(value):
+        if not is_printable(value):
             self.fail("unprintable")
         return value
 
@@ -107,7 +96,7 @@ class BoundedJSONField(serializers.Field[Any, Any, Any, Any]):
     def _check_text(self, text: str, limit: int, *, lines: bool) -> None:
         if len(text) > limit:
             self.fail("too_big")
-        if not is_clean(text, lines=lines):
+        if not is_printable(text, lines=lines):
             self.fail("unprintable")
 
     def _is_bounded(self, number: int | float) -> bool:

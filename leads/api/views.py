@@ -17,8 +17,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from amocrm.text.printable import is_printable
 from leads.api.exceptions import IdempotencyKeyReused, LengthRequired, TooManyRequests
-from leads.api.fields import is_clean
 from leads.api.parsers import BoundedJSONParser
 from leads.api.serializers import ExpressSerializer, LandingSerializer, ProftestSerializer
 from leads.api.throttles import LandingThrottle, StatusThrottle
@@ -137,7 +137,7 @@ def _idempotency_key(request: Request) -> str | None:
     if key is None:
         return None
     key = key.strip()
-    if not key or len(key) > _MAX_KEY or not is_clean(key):
+    if not key or len(key) > _MAX_KEY or not is_printable(key):
         raise ValidationError(
             {"Idempotency-Key": [_("The Idempotency-Key must have 1 to 255 printable characters.")]}
         )

@@ -16,13 +16,15 @@ from django.utils import timezone
 
 from amocrm.contract import LeadResult
 from amocrm.errors import AccountPaused, AmoError, ComeBack, OutcomeUnknown, Refused, RetryLater
+from amocrm.text.printable import one_line, readable, shortened
 from leads.delivery.retry import Chance, come_back_delay, delay_after
 from leads.models import DeliveryAttempt, Submission
 
 Kind = DeliveryAttempt.Outcome
 Status = Submission.Status
 
-_MAX_ERROR = 4000
+_LONGEST_ERROR = 4000  # characters
+_LONGEST_REQUEST_ID = 128
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def delivered(result: LeadResult, *, attempts: int) -> Outcome:
 
 def failed(error: Exception, *, attempts: int, chance: Chance = random.random) -> Outcome:
     """``error`` ended the try after ``attempts`` earlier ones; what it is says what to do."""
-    sentence = _storable(str(error) or type(error).__name__, _MAX_ERROR)
+    sentence = shortened(readable(str(error) or type(error).__name__), _LONGEST_ERROR)
     match error:
         case ComeBack():
             kind = Kind.PAUSED if isinstance(error, AccountPaused) else Kind.COME_BACK
@@ -75,7 +77,7 @@ def failed(error: Exception, *, attempts: int, chance: Chance = random.random) -
         {**changes, "reason": sentence},
         error=sentence,
         http_status=error.status if isinstance(error, AmoError) else None,
-        request_id=_storable(error.request_id, 128) if isinstance(error, AmoError) else "",
+        request_id=_request_id(error),
     )
 
 
@@ -104,10 +106,10 @@ def _give_up(attempts: int) -> dict[str, Any]:
     return _no_longer_waiting() | {"status": Status.FAILED, "attempts": attempts + 1}
 
 
+def _request_id(error: Exception) -> str:
+    said = error.request_id if isinstance(error, AmoError) else ""
+    return shortened(one_line(said), _LONGEST_REQUEST_ID)
+
+
 def _no_longer_waiting() -> dict[str, Any]:
     return {"waiting_for": "", "waiting_since": None, "dispatched_at": None}
-
-
-def _storable(text: str, limit: int) -> str:
-    text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-    return text if len(text) <= limit else text[: limit - 1] + "…"
