@@ -122,11 +122,17 @@ def identities(
     What cannot be read is left out: it identifies nobody. In a CRM people type names beside a
     number and two values into one field; those are read, too.
     """
-    named = _parse_all(emails, phones, region)
+    return without_ignored(_parse_all(emails, phones, region), ignored, region)
+
+
+def without_ignored(
+    named: frozenset[IdentityKey], ignored: Iterable[str], region: str
+) -> frozenset[IdentityKey]:
+    """``named`` less the ``ignored`` e-mails and phones as typed, which identify nobody."""
     if not named:
-        return frozenset()
-    ignored = tuple(ignored)
-    return named - _parse_all(ignored, ignored, region)
+        return named
+    typed = tuple(ignored)
+    return named - _parse_all(typed, typed, region)
 
 
 def _parse_all(emails: Iterable[str], phones: Iterable[str], region: str) -> frozenset[IdentityKey]:

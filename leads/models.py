@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from functools import cached_property
 
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from amocrm.identity import IdentityKey, identities
+from leads import conf
 
 
 class Submission(models.Model):
@@ -75,6 +79,12 @@ class Submission(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_form_display()} {self.id}"
+
+    @cached_property
+    def named(self) -> frozenset[IdentityKey]:
+        """The e-mail and phone as the CRM and the log know them."""
+        region = conf.current().phone_region
+        return identities(emails=[self.email], phones=[self.phone], region=region)
 
 
 class DeliveryAttempt(models.Model):

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from amocrm.identity import parse_email, parse_phone
+from amocrm.identity import IdentityKey, parse_email, parse_phone
 from leads import conf
 from leads.api.fields import BoundedJSONField, TextField, UtmField
 from leads.models import Submission
@@ -42,18 +42,28 @@ class LandingSerializer(serializers.Serializer[Any]):
     utmParams = UtmField(required=False, source="utm")
     metadata = BoundedJSONField(types=(dict,), required=False)
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        #: The e-mail and phone of a valid form as the CRM and the log know them.
+        self.named: set[IdentityKey] = set()
+
     def validate_email(self, value: str) -> str:
         """As typed, once it could be somebody's address."""
-        if value and parse_email(value) is None:
+        email = parse_email(value)
+        if email:
+            self.named.add(IdentityKey("email", email))
+        elif value:
             raise serializers.ValidationError(_("This is not a valid e-mail address."))
         return value
 
     def validate_phone(self, value: str) -> str:
         """As typed, once it could be somebody's number."""
-        if parse_phone(value, conf.current().phone_region) is None:
+        phone = parse_phone(value, conf.current().phone_region)
+        if phone is None:
             raise serializers.ValidationError(
                 _("This is not a valid phone number. Enter it with the country code.")
             )
+        self.named.add(IdentityKey("phone", phone))
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -80,6 +80,7 @@ class _FormView(LandingView):
             accepted = accept_submission(
                 form=self.serializer.form,
                 data=serializer.validated_data,
+                named=serializer.named,
                 idempotency_key=_idempotency_key(request),
                 body=request.data,
             )

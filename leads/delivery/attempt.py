@@ -28,7 +28,6 @@ from leads.delivery.mapping import lead_request
 from leads.delivery.outcomes import Outcome
 from leads.delivery.progress import SubmissionProgress
 from leads.delivery.retry import Chance
-from leads.log_context import submission_log_context
 from leads.models import DeliveryAttempt, Submission
 
 logger = log_context.get_logger(__name__)
@@ -48,7 +47,7 @@ def deliver(
     if lease is None:
         return None
     submission = Submission.objects.get(pk=submission_id)
-    with submission_log_context(submission):
+    with log_context.log_context(named=submission.named, reference=str(submission.pk)):
         return _deliver_leased(submission, lease, upsert, chance)
 
 
