@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
+from django.utils.translation import gettext
+
 from amocrm import conf, ledger
-from amocrm.api.client import Client
+from amocrm.account.schema import fetch_schema
+from amocrm.api.client import Client, connect
 from amocrm.api.paging import Page
 from amocrm.api.schemas import Contact, Lead, newest_first
-from amocrm.errors import ComeBack, RetryLater
+from amocrm.errors import ComeBack, Refused, RetryLater
 from amocrm.identity import IdentityKey
 from amocrm.ledger import contact_key
 from amocrm.log_context import get_logger
@@ -62,9 +65,31 @@ class ScanResult:
     contacts: dict[int, Contact] = field(default_factory=dict)
 
 
-def scan(
-    client: Client, pipeline_id: int, report: Report = lambda what, so_far: None
-) -> ScanResult:
+@dataclass(frozen=True)
+class Duplicates:
+    """Everybody with more than one active lead, and of how many active leads they were found."""
+
+    people: list[PersonWithDuplicates]
+    active_leads: int
+
+
+def find_duplicates(report: Report = lambda what, so_far: None) -> Duplicates:
+    """Walk the account, mark known duplicates that were closed meanwhile, and tell who is left.
+
+    ``report`` is told how far :func:`scan` is. Raises :class:`~amocrm.errors.Refused` where the
+    account has no such pipeline, and what :func:`scan` raises.
+    """
+    settings = conf.current()
+    with connect(settings) as client:
+        schema = fetch_schema(client, settings)
+        if schema is None:
+            raise Refused(gettext("The account has no such pipeline: see manage.py amocrm_check."))
+        scanned = scan(client, schema.pipeline_id, report)
+        refresh_known_duplicates(client, scanned, schema.pipeline_id, settings.account)
+    return Duplicates(people_with_duplicates(scanned, settings), len(scanned.leads))
+
+
+def scan(client: Client, pipeline_id: int, report: Report) -> ScanResult:
     """Walk all leads and contacts. ``report`` is told of each page: ``leads`` or ``contacts``,
     and how many were read so far.
 
