@@ -39,7 +39,7 @@ def over_http(place: Ground) -> Section:
 
 
 def into_sqlite() -> Section:
-    """The row alone, in this process and with no bell: SQLite as configured, and less careful."""
+    """The row alone, in this process, no worker is told: SQLite as configured, and less careful."""
 
     def accept(synchronous: str) -> Callable[[], object]:
         def work() -> object:

@@ -51,7 +51,7 @@ def logging_config(*, log_format: str, masked: bool, secrets: Iterable[str]) -> 
             "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
             # Scanners ask for hosts of their own all day; they get a 400 and no traceback.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
-            # A line per sweep and per ring would bury the story of a lead.
+            # A line per sweep and per message would bury the story of a lead.
             "celery": {"level": "INFO"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},

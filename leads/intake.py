@@ -26,7 +26,7 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True)
 class Accepted:
-    """A submission that is safe with us."""
+    """A submission that is committed."""
 
     id: UUID
     status: str

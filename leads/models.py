@@ -1,4 +1,4 @@
-"""The queue of record: submissions and every try to deliver them."""
+"""The queue of record: submissions and every attempt to deliver them."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Submission(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """One try to deliver a submission, whatever came of it."""
+    """One attempt to deliver a submission, whatever came of it."""
 
     class Outcome(models.TextChoices):
         DELIVERED = "delivered", _("delivered")

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name=DELIVER_TASK)
 def deliver_submission(submission_id: str) -> None:
-    """Deliver one submission if it is due and nobody else is at it."""
+    """Deliver one submission if it is due and not leased already."""
     deliver(UUID(submission_id))
 
 

@@ -27,7 +27,7 @@ class Process:
 
 
 def service_processes() -> list[Process]:
-    """Return the web server and whoever delivers: Celery, or without Redis one command."""
+    """The web server and whoever delivers: Celery, or without Redis one command."""
     web = Process(
         "web",
         (sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "config.wsgi"),
@@ -45,7 +45,6 @@ def service_processes() -> list[Process]:
 
 
 def sandbox_process(host: str, port: int) -> Process:
-    """Return the sandbox amoCRM."""
     command = _manage("amocrm_sandbox", "--host", host, "--port", str(port))
     return Process("amocrm", command, ready=lambda: listens(host, port))
 

@@ -47,7 +47,6 @@ class Output:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the log."""
         with self._lock:
             log, self._log = self._log, None
         if log is not None:

@@ -50,7 +50,7 @@ class Unavailable(APIException):
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer for ``exc``; ``None`` where it is nobody's but a bug's."""
+    """The JSON answer for ``exc``; ``None`` where only a bug can have raised it."""
     if isinstance(exc, OperationalError | InterfaceError):
         logger.error("The database does not answer: %s", exc, exc_info=exc)
         exc = Unavailable()

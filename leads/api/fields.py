@@ -72,7 +72,6 @@ class BoundedJSONField(serializers.Field[Any, Any, Any, Any]):
         return data
 
     def to_representation(self, value: Any) -> Any:
-        """As it is."""
         return value
 
     def _check(self, value: Any, *, depth: int) -> None:

@@ -102,7 +102,7 @@ class ExpressView(_FormView):
 
 
 class SubmissionStatusView(LandingView):
-    """``GET /api/landing/submissions/<uuid>``: to anyone only that it goes on."""
+    """``GET /api/landing/submissions/<uuid>``: anyone learns how far it is."""
 
     authentication_classes = APIView.authentication_classes
     throttle_classes = (StatusThrottle,)
@@ -128,7 +128,7 @@ class NotFoundView(LandingView):
     throttle_classes = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """There is nothing here. Raises ``NotFound``."""
+        """Raises ``NotFound``, before anything is asked of the caller."""
         raise NotFound(_("There is no such address."))
 
 

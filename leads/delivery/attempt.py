@@ -1,6 +1,6 @@
-"""One try to bring a submission to the CRM: lease, upsert, finish.
+"""One attempt to bring a submission to the CRM: lease, upsert, finish.
 
-The row decides: a try begins with a conditional lease and ends with a conditional write, so a
+The row decides: an attempt begins with a conditional lease and ends with a conditional write, so a
 worker that stalls, dies or comes too late changes nothing that is no longer its own. No
 transaction is open while ``upsert_lead`` speaks to the CRM.
 """
@@ -38,7 +38,7 @@ Upsert = Callable[[LeadRequest, Progress], LeadResult]
 def deliver(
     submission_id: UUID, *, upsert: Upsert = upsert_lead, chance: Chance = random.random
 ) -> DeliveryAttempt.Outcome | None:
-    """Try once to deliver a submission; ``None`` if it is not due or somebody is at it.
+    """Attempt once to deliver a submission; ``None`` if it is not due or leased already.
 
     Whatever goes wrong with the CRM or in our own code ends up on the submission and in a
     ``DeliveryAttempt``; only errors of the database come out, and then the lease expires.
@@ -77,7 +77,7 @@ def _deliver_leased(
 def _finish(
     submission: Submission, lease: Lease, outcome: Outcome, started_at: datetime, duration_ms: int
 ) -> bool:
-    """Write down the try, and its result if the lease still holds; whether it did."""
+    """Write down the attempt, and its result if the lease still holds; whether it did."""
     with transaction.atomic():
         DeliveryAttempt.objects.create(
             submission=submission,
@@ -90,7 +90,7 @@ def _finish(
         )
         try:
             lease.release(**outcome.changes)
-        except LeaseLost:  # the try is written down all the same
+        except LeaseLost:  # the attempt is written down all the same
             return False
     return True
 

@@ -26,7 +26,7 @@ _LONGEST_HOST = 80  # characters that a token keeps of the host's name
 
 
 def due(now: datetime) -> QuerySet[Submission]:
-    """Submissions that are to be tried now and that nobody is at."""
+    """Submissions whose next attempt is due and that nobody has leased."""
     return _free(now).filter(next_attempt_at__lte=now)
 
 
@@ -44,10 +44,9 @@ class Lease:
 
     @classmethod
     def acquire(cls, submission_id: UUID) -> Lease | None:
-        """Lease a submission; ``None`` if it is not due or somebody is at it.
+        """Lease a submission; ``None`` if it is not due or leased already.
 
-        One that a sweep has dispatched is due: our clock may be behind that of whoever found
-        it so.
+        One that was dispatched counts as due: our clock may be behind the one that found it so.
         """
         now = timezone.now()
         token = token_prefix(socket.gethostname(), os.getpid()) + secrets.token_hex(8)
@@ -77,5 +76,5 @@ class Lease:
 
 
 def token_prefix(host: str, pid: int) -> str:
-    """How the tokens of everything that one process leases begin."""
+    """How the tokens of all leases of one process begin."""
     return f"{host[:_LONGEST_HOST]}/{pid}/"

@@ -1,4 +1,4 @@
-"""What the end of a try means for its submission.
+"""What the end of an attempt means for its submission.
 
 Each end of ``upsert_lead`` becomes an :class:`Outcome`: what goes into the attempt's row, and
 what changes on the submission. Nothing here touches the database.
@@ -44,7 +44,7 @@ class Outcome:
 
 
 def delivered(result: LeadResult, *, attempts: int) -> Outcome:
-    """The lead holds the submission."""
+    """The outcome where the lead holds the submission."""
     changes = _no_longer_waiting() | {
         "status": Status.DELIVERED,
         "attempts": attempts + 1,
@@ -57,7 +57,7 @@ def delivered(result: LeadResult, *, attempts: int) -> Outcome:
 
 
 def failed(error: Exception, *, attempts: int, chance: Chance = random.random) -> Outcome:
-    """``error`` ended the try after ``attempts`` earlier ones; what it is says what to do."""
+    """``error`` ended the attempt after ``attempts`` that count; its class says what to do."""
     sentence = shortened(readable(str(error) or type(error).__name__), _LONGEST_ERROR)
     match error:
         case ComeBack():

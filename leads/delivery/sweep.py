@@ -1,4 +1,4 @@
-"""Finding what is due: ringing for it, or delivering it here."""
+"""Finding what is due: dispatching it to the workers, or delivering it in this process."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from leads.delivery.attempt import deliver
 from leads.delivery.connections import drop_old_connections
 from leads.models import DeliveryAttempt, Submission
 
-#: Not rung again for this long: the message is still on its way, or a worker at it.
+#: Until then the message may still be on its way, or a worker at it.
 DISPATCH_AGAIN_AFTER = timedelta(seconds=30)
 
 Deliver = Callable[[UUID], DeliveryAttempt.Outcome | None]
 
 
 def dispatch_due(limit: int = 100) -> int:
-    """Ring for at most ``limit`` due submissions that were not rung lately; how many.
+    """Dispatch at most ``limit`` due submissions that were not dispatched lately; how many.
 
     First lets the account's pause be probed when that is due. While the account is paused or
-    the bell is out of order nothing is rung, so that everything is due as soon as that ends.
+    the broker does not answer nothing is dispatched, so that all is due as soon as that ends.
     """
     probe.probe_if_due()
     if not dispatch.can_dispatch() or pause.current():
@@ -42,14 +42,14 @@ def dispatch_due(limit: int = 100) -> int:
 
 def _choose(limit: int) -> list[UUID]:
     now = timezone.now()
-    quiet = Q(dispatched_at=None) | Q(dispatched_at__lt=now - DISPATCH_AGAIN_AFTER)
-    ids = _oldest(limit, quiet)
+    not_lately = Q(dispatched_at=None) | Q(dispatched_at__lt=now - DISPATCH_AGAIN_AFTER)
+    ids = _oldest(limit, not_lately)
     if not ids:
         return []
     chosen = set()
     with transaction.atomic():
         for submission_id in sorted(ids):  # in one order everywhere: no deadlocks
-            row = lease.due(now).filter(quiet, pk=submission_id)
+            row = lease.due(now).filter(not_lately, pk=submission_id)
             if row.update(dispatched_at=now):
                 chosen.add(submission_id)
     return [submission_id for submission_id in ids if submission_id in chosen]

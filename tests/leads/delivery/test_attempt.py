@@ -1,4 +1,4 @@
-"""What each ending of a try does to its submission."""
+"""What each outcome of an attempt does to its submission."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_a_worker_that_is_stopped_lets_go_at_once(create: Create, stop: BaseExce
 
 
 @pytest.mark.parametrize("outcome", [None, errors.RetryLater("no"), errors.Refused("no")])
-def test_an_end_after_the_claim_was_lost_changes_nothing(
+def test_an_end_after_the_lease_was_lost_changes_nothing(
     create: Create, outcome: Exception | None
 ) -> None:
     row = create()

@@ -31,7 +31,7 @@ def row_of(submission: Submission) -> dict[str, Any]:
 
 
 @pytest.mark.django_db
-def test_a_claim_lasts_two_lock_ttls(create: Create, settings: Settings) -> None:
+def test_a_lease_lasts_two_lock_ttls(create: Create, settings: Settings) -> None:
     settings.LOCK_TTL = 30
     row = create()
     before = timezone.now()
@@ -44,7 +44,7 @@ def test_a_claim_lasts_two_lock_ttls(create: Create, settings: Settings) -> None
 
 
 @pytest.mark.django_db
-def test_what_is_claimed_is_nobody_elses(create: Create) -> None:
+def test_what_is_leased_is_nobody_elses(create: Create) -> None:
     row = create()
     assert Lease.acquire(row.pk) is not None
     before = row_of(row)
@@ -53,16 +53,16 @@ def test_what_is_claimed_is_nobody_elses(create: Create) -> None:
 
 
 @pytest.mark.django_db
-def test_a_worker_whose_clock_is_behind_takes_what_a_sweep_has_rung_for(create: Create) -> None:
-    rung = create(next_attempt_at=timezone.now(), dispatched_at=timezone.now())
-    not_rung = create(next_attempt_at=timezone.now())
+def test_a_worker_whose_clock_is_behind_takes_what_a_sweep_has_dispatched(create: Create) -> None:
+    dispatched = create(next_attempt_at=timezone.now(), dispatched_at=timezone.now())
+    not_dispatched = create(next_attempt_at=timezone.now())
     with time_machine.travel(timezone.now() - 120 * SECOND):
-        assert Lease.acquire(rung.pk) is not None
-        assert Lease.acquire(not_rung.pk) is None
+        assert Lease.acquire(dispatched.pk) is not None
+        assert Lease.acquire(not_dispatched.pk) is None
 
 
 @pytest.mark.django_db
-def test_an_expired_claim_is_anyones(create: Create) -> None:
+def test_an_expired_lease_is_anyones(create: Create) -> None:
     row = create()
     first = Lease.acquire(row.pk)
     Submission.objects.update(leased_until=timezone.now() - SECOND)
@@ -82,7 +82,7 @@ def test_an_expired_claim_is_anyones(create: Create) -> None:
     ],
     ids=lambda values: next(iter(values)) + "=" + str(next(iter(values.values()))),
 )
-def test_what_is_not_due_cannot_be_claimed(create: Create, values: dict[str, Any]) -> None:
+def test_what_is_not_due_cannot_be_leased(create: Create, values: dict[str, Any]) -> None:
     row = create(**values)
     before = row_of(row)
     assert Lease.acquire(row.pk) is None
@@ -101,7 +101,7 @@ def test_what_is_not_due_cannot_be_claimed(create: Create, values: dict[str, Any
     ],
 )
 @pytest.mark.parametrize("lost_to", ["another worker", "an operator"])
-def test_after_the_claim_is_lost_nothing_can_be_written(
+def test_after_the_lease_is_lost_nothing_can_be_written(
     create: Create, write: Any, lost_to: str
 ) -> None:
     row = create()
@@ -123,7 +123,7 @@ def test_after_the_claim_is_lost_nothing_can_be_written(
 
 
 @pytest.mark.django_db
-def test_a_claim_that_expired_unnoticed_still_holds(create: Create) -> None:
+def test_a_lease_that_expired_unnoticed_still_holds(create: Create) -> None:
     row = create()
     lease = Lease.acquire(row.pk)
     assert lease is not None
@@ -133,7 +133,7 @@ def test_a_claim_that_expired_unnoticed_still_holds(create: Create) -> None:
 
 
 @pytest.mark.django_db
-def test_progress_is_kept_for_the_next_try(create: Create) -> None:
+def test_progress_is_kept_for_the_next_attempt(create: Create) -> None:
     row = create(waiting_for="amocrm:lead:x", waiting_since=timezone.now())
     lease = Lease.acquire(row.pk)
     assert lease is not None
@@ -146,8 +146,8 @@ def test_progress_is_kept_for_the_next_try(create: Create) -> None:
 
     row.refresh_from_db()
     assert (row.waiting_for, row.waiting_since) == ("", None)
-    next_try = SubmissionProgress(row, lease)
-    assert (next_try.lead_id, next_try.action, next_try.note_sent_at) == (5, "created", sent_at)
+    later = SubmissionProgress(row, lease)
+    assert (later.lead_id, later.action, later.note_sent_at) == (5, "created", sent_at)
     progress.note_sending(None)
     row.refresh_from_db()
     assert (row.note_sent_at, progress.note_sent_at) == (None, None)
@@ -216,7 +216,7 @@ def test_of_two_processes_one_wins_each_submission(
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_a_claim_that_waited_for_another_transaction_sees_what_it_did(create: Create) -> None:
+def test_a_lease_that_waited_for_another_transaction_sees_what_it_did(create: Create) -> None:
     """READ COMMITTED: the second UPDATE must judge the row anew, once the first has committed."""
     from django.db import transaction
 
