@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from amocrm import log_context
+from amocrm import counters, log_context
 from amocrm.contract import LeadRequest, LeadResult, Progress
 from amocrm.errors import AmoError, LeaseLost
 from amocrm.upsert.protocol import upsert_lead
@@ -91,6 +91,8 @@ def _finish(
         try:
             lease.release(**outcome.changes)
         except LeaseLost:  # the attempt is written down all the same
+            # Counted here alone: whoever loses the lease on the way comes by here, too.
+            counters.count(counters.Event.LEASE_LOST)
             return False
     return True
 

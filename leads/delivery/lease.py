@@ -17,7 +17,6 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from amocrm import counters
 from amocrm.errors import LeaseLost
 from leads import conf
 from leads.models import Submission
@@ -63,7 +62,6 @@ class Lease:
             pk=self.submission_id, status=Submission.Status.ACCEPTED, lease_token=self.token
         )
         if leased.update(**values) != 1:
-            counters.count(counters.Event.LEASE_LOST)
             raise LeaseLost("the lease on this submission passed to another worker")
 
     def extend(self, **values: Any) -> None:

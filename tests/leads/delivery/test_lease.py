@@ -7,9 +7,12 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 import time_machine
@@ -17,10 +20,17 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from amocrm.errors import LeaseLost
+from amocrm import conf, ledger
+from amocrm.counters import totals
+from amocrm.errors import ComeBack, LeaseLost, PersonChanged
+from amocrm.identity import identities
+from amocrm.sandbox.server import RunningSandbox
+from amocrm.upsert.create import RECORD_ATTEMPTS
+from leads.delivery.attempt import deliver
 from leads.delivery.lease import Lease, token_prefix
 from leads.delivery.progress import SubmissionProgress
-from leads.models import Submission
+from leads.models import DeliveryAttempt, Submission
+from tests.amocrm.upsert.test_superseded import once_before
 from tests.leads.conftest import Create
 
 SECOND = timedelta(seconds=1)
@@ -237,6 +247,95 @@ def test_a_lease_that_waited_for_another_transaction_sees_what_it_did(create: Cr
         assert results == []
     thread.join(30)
     assert results == [None]
+
+
+# A lost lease and a changed person are two things --------------------------------------------
+
+
+def taken_over() -> None:
+    """Another worker has leased every submission."""
+    Submission.objects.update(lease_token="another/1/x")
+
+
+def named_anew() -> None:
+    """Somebody else has named the person of the submissions by one more phone."""
+    named = identities(emails=["test@onai.academy"], phones=["+77012223344"], region="KZ")
+    ledger.resolve(conf.current().account, named)
+
+
+def before_recording(do: Callable[[], None]) -> Any:
+    """`do` happens between the answer to the POST and the record of the lead."""
+    record = ledger.record
+    done: list[bool] = []
+
+    def late(person: ledger.PersonState, lead_id: int) -> ledger.PersonState:
+        if not done:
+            done.append(True)
+            do()
+        return record(person, lead_id)
+
+    return mock.patch.object(ledger, "record", late)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("moment", "leads"),
+    [(partial(once_before, "create_lead"), 0), (before_recording, 1)],
+    ids=["at the checkpoint before the POST", "before the lead is known"],
+)
+def test_a_lost_lease_ends_the_delivery_at_once(
+    create: Create, sandbox: RunningSandbox, moment: Any, leads: int
+) -> None:
+    row = create()
+    requests: list[int] = []
+
+    def lose() -> None:
+        taken_over()
+        requests.append(len(sandbox.control.requests()))
+
+    with moment(lose):
+        assert deliver(row.pk) == DeliveryAttempt.Outcome.COME_BACK
+
+    assert requests == [len(sandbox.control.requests())]
+    assert len(sandbox.control.state()["leads"]) == leads
+    counted = totals()
+    assert (counted["lease_lost"], counted["claim_lost"]) == (1, 0)
+    attempt = row.delivery_attempts.get()
+    assert "passed to another worker" in attempt.error
+    assert row_of(row)["lease_token"] == "another/1/x"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("moment", "outcome"),
+    [
+        (partial(once_before, "create_lead"), DeliveryAttempt.Outcome.COME_BACK),
+        (before_recording, DeliveryAttempt.Outcome.DELIVERED),
+    ],
+    ids=["at the checkpoint before the POST", "while the lead is recorded"],
+)
+def test_a_changed_person_costs_no_lease(
+    create: Create, sandbox: RunningSandbox, moment: Any, outcome: DeliveryAttempt.Outcome
+) -> None:
+    row = create()
+    with moment(named_anew):
+        assert deliver(row.pk) == outcome
+    counted = totals()
+    assert (counted["lease_lost"], counted["claim_lost"]) == (0, 1)
+    assert row_of(row)["lease_token"] == ""
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("error", "attempts"), [(LeaseLost("lost"), 1), (PersonChanged("changed"), RECORD_ATTEMPTS)]
+)
+def test_only_a_changed_person_is_recorded_again(
+    create: Create, sandbox: RunningSandbox, error: ComeBack, attempts: int
+) -> None:
+    row = create()
+    with mock.patch.object(ledger, "record", side_effect=error) as record:
+        assert deliver(row.pk) == DeliveryAttempt.Outcome.COME_BACK
+    assert record.call_count == attempts
 
 
 @pytest.mark.django_db
