@@ -45,6 +45,7 @@ def logging_config(*, log_format: str, masked: bool, secrets: Iterable[str]) -> 
         },
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
+            # Without the handlers that Django and gunicorn would give them.
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             "django.server": {"handlers": [], "level": "INFO", "propagate": True},
             "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from django.utils.translation import gettext
 
@@ -32,19 +32,12 @@ logger = get_logger(__name__)
 MOST_PAGES = 10_000  # of 250: an account with more than that is not ours to walk
 MOST_MISSED = 500  # leads that the list left out: deleted ones are on contacts, too
 MAX_ATTEMPTS = 20
-RETRY_SECONDS = 5.0  # seconds
+RETRY_SECONDS = 5.0
 _SQL_BATCH = 500
 
 Report = Callable[[str, int], None]
 T = TypeVar("T")
-
-
-class _Row(Protocol):
-    @property
-    def id(self) -> int: ...
-
-
-R = TypeVar("R", bound=_Row)
+Row = TypeVar("Row", Lead, Contact)
 
 
 @dataclass(frozen=True)
@@ -168,24 +161,21 @@ def people_with_duplicates(
 
 def refresh_known_duplicates(
     client: Client, scanned: ScanResult, pipeline_id: int, account: str
-) -> int:
-    """Mark known duplicates closed whose lead is not active any more; how many there were.
+) -> None:
+    """Mark known duplicates closed whose lead is not active any more.
 
     A lead that the walk did not show is asked for: lists shift while they are read.
     """
     rows = DuplicateLead.objects.filter(state=DuplicateLead.State.ACTIVE, person__account=account)
-    closed = 0
     for person_id, lead_id in list(rows.values_list("person_id", "lead_id")):
         if lead_id in scanned.leads:
             continue
         lead = _patiently(partial(client.lead, lead_id))
         if lead is None or not lead.is_active(pipeline_id):
             duplicates.mark_closed(person_id, lead_id)
-            closed += 1
-    return closed
 
 
-def _walk(fetch: Callable[[int], Page[R]], report: Callable[[int], None]) -> Iterator[R]:
+def _walk(fetch: Callable[[int], Page[Row]], report: Callable[[int], None]) -> Iterator[Row]:
     """Every row once, page by page, until a page is empty or brings nothing new."""
     seen: set[int] = set()
     for number in range(1, MOST_PAGES + 1):

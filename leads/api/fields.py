@@ -10,14 +10,18 @@ from rest_framework import serializers
 
 from amocrm.text.printable import is_printable
 
+_MESSAGES: dict[str, Any] = {
+    "invalid": _("The value has a wrong type."),
+    "too_deep": _("The value is nested too deeply."),
+    "too_big": _("The value is too big."),
+    "unprintable": _("Control characters are not allowed."),
+}
+
 
 class TextField(serializers.CharField):
     """A string on one line, trimmed. Numbers are not strings here; ``null`` is an empty one."""
 
-    default_error_messages = {
-        "invalid": _("The value has a wrong type."),
-        "unprintable": _("Control characters are not allowed."),
-    }
+    default_error_messages = _MESSAGES
 
     def __init__(self, **kwargs: Any) -> None:
         if not kwargs.get("required", True):
@@ -49,12 +53,7 @@ class BoundedJSONField(serializers.Field[Any, Any, Any, Any]):
     max_text = 8000
     max_number = 10**18
 
-    default_error_messages = {
-        "invalid": _("The value has a wrong type."),
-        "too_deep": _("The value is nested too deeply."),
-        "too_big": _("The value is too big."),
-        "unprintable": _("Control characters are not allowed."),
-    }
+    default_error_messages = _MESSAGES
 
     def __init__(self, *, types: tuple[type, ...], **kwargs: Any) -> None:
         if not kwargs.get("required", True):
@@ -70,9 +69,6 @@ class BoundedJSONField(serializers.Field[Any, Any, Any, Any]):
         self._count = 0
         self._check(data, depth=0)
         return data
-
-    def to_representation(self, value: Any) -> Any:
-        return value
 
     def _check(self, value: Any, *, depth: int) -> None:
         self._count += 1

@@ -22,8 +22,6 @@ def _wanted(message: Any) -> dict[str, Any]:
 
 
 class ProftestAnswerSerializer(serializers.Serializer[Any]):
-    """One answered question of the proftest."""
-
     questionNumber = BoundedJSONField(types=(int, str), required=False)
     question = TextField(required=False, max_length=1000)
     answer = BoundedJSONField(types=(str, int, float, bool, list, dict), allow_null=True)
@@ -72,22 +70,18 @@ class LandingSerializer(serializers.Serializer[Any]):
 
 
 class ProftestSerializer(LandingSerializer):
-    """The proftest."""
-
     form = Submission.Form.PROFTEST
 
     email = TextField(max_length=320, error_messages=_wanted(_EMAIL_WANTED))
     # Not ``many=True``, which would allow ``null`` in the list as well as in its place.
     proftestAnswers: Any = serializers.ListSerializer(
-        child=ProftestAnswerSerializer(), required=False, allow_null=True
+        child=ProftestAnswerSerializer(),
+        required=False,
+        allow_null=True,
+        max_length=200,
+        error_messages={"max_length": _("The value is too big.")},
     )
     answers = BoundedJSONField(types=(dict, list), required=False)
-
-    def validate_proftestAnswers(self, value: list[Any] | None) -> list[Any] | None:
-        """At most 200 answers."""
-        if value is not None and len(value) > 200:
-            raise serializers.ValidationError(_("The value is too big."))
-        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Both kinds of answers go into one field of the model, under the keys they came with."""
@@ -100,8 +94,6 @@ class ProftestSerializer(LandingSerializer):
 
 
 class ExpressSerializer(LandingSerializer):
-    """The express course."""
-
     form = Submission.Form.EXPRESS
 
     paymentMethod = serializers.ChoiceField(

@@ -24,7 +24,6 @@ Kind = DeliveryAttempt.Outcome
 Status = Submission.Status
 
 _LONGEST_ERROR = 4000  # characters
-_LONGEST_REQUEST_ID = 128
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def failed(error: Exception, *, attempts: int, chance: Chance = random.random) -
         {**changes, "reason": sentence},
         error=sentence,
         http_status=error.status if isinstance(error, AmoError) else None,
-        request_id=_request_id(error),
+        request_id=one_line(error.request_id)[:128] if isinstance(error, AmoError) else "",
     )
 
 
@@ -104,11 +103,6 @@ def _try_later(attempts: int, chance: Chance) -> dict[str, Any]:
 
 def _give_up(attempts: int) -> dict[str, Any]:
     return _no_longer_waiting() | {"status": Status.FAILED, "attempts": attempts + 1}
-
-
-def _request_id(error: Exception) -> str:
-    said = error.request_id if isinstance(error, AmoError) else ""
-    return shortened(one_line(said), _LONGEST_REQUEST_ID)
 
 
 def _no_longer_waiting() -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
+from itertools import takewhile
 from uuid import UUID
 
 from django.db import transaction
@@ -69,7 +70,7 @@ def deliver_due(
     probe.probe_if_due()
     if pause.current():
         return counts
-    for submission_id in _until(is_stopped, _oldest(limit)):
+    for submission_id in takewhile(lambda _: not is_stopped(), _oldest(limit)):
         drop_old_connections()
         outcome = deliver(submission_id)
         if outcome is not None:
@@ -82,10 +83,3 @@ def deliver_due(
 def _oldest(limit: int, *conditions: Q) -> list[UUID]:
     rows = lease.due(timezone.now()).filter(*conditions).order_by("next_attempt_at", "pk")
     return list(rows.values_list("pk", flat=True)[:limit])
-
-
-def _until(is_stopped: Callable[[], bool], ids: list[UUID]) -> Iterator[UUID]:
-    for submission_id in ids:
-        if is_stopped():
-            return
-        yield submission_id
