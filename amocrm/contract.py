@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from amocrm.identity import IdentityKey
+
 Action = Literal["created", "updated"]
 
 
@@ -15,7 +17,8 @@ class LeadRequest:
     """One submission, in amoCRM's terms.
 
     ``reference`` is the caller's own id of it (a full UUID): opaque here, written into the
-    note, the lock's value and the claim. ``stage`` is the id of the pipeline stage this kind
+    note, the lock's value and the claim. ``named`` is what the submission names the person by,
+    read by :func:`amocrm.identity.identities`. ``stage`` is the id of the pipeline stage this kind
     of submission belongs to, ``None`` for the pipeline's first ordinary one. ``utm`` has
     lower-case keys as the landing sends them (``utm_source``, ``gclid``…). ``note_lines``
     is the body of the note, without time and reference, which are added here. ``attempts`` is how
@@ -24,8 +27,7 @@ class LeadRequest:
 
     reference: str
     name: str
-    email: str
-    phone: str
+    named: frozenset[IdentityKey]
     lead_name: str
     stage: int | None
     tags: tuple[str, ...]
@@ -45,7 +47,7 @@ class LeadResult:
 
 
 class Progress(Protocol):
-    """What the caller remembers of one delivery between tries, and its lease on it.
+    """What the caller remembers of one delivery between attempts, and its lease on it.
 
     Every method commits before it returns and raises :class:`amocrm.errors.LeaseLost`
     when the delivery is no longer the caller's.

@@ -34,12 +34,12 @@ def parse_email(raw: str) -> str | None:
     """The e-mail as the ledger knows it: trimmed (of invisible marks that come along when it
     is copied, too), case-folded, its domain in IDNA.
 
-    ``None`` where it cannot be one. Quoted local parts and control characters are refused:
-    no mail provider gives them out, and they break log lines and searches.
+    ``None`` where it cannot be one. Quoted local parts, control characters and invisible marks are
+    refused: no mail provider gives them out, and they break log lines and searches.
     """
     text = _INVISIBLE_ENDS.sub("", unicodedata.normalize("NFC", raw))
     local, at, domain = text.rpartition("@")
-    if not at or '"' in local or any(unicodedata.category(c) in ("Cc", "Cf") for c in text):
+    if not at or '"' in local or not text.isprintable():
         return None
     try:
         # Not case-folded itself: that would make another domain of one with an ß.
@@ -122,11 +122,17 @@ def identities(
     What cannot be read is left out: it identifies nobody. In a CRM people type names beside a
     number and two values into one field; those are read, too.
     """
-    named = _parse_all(emails, phones, region)
+    return without_ignored(_parse_all(emails, phones, region), ignored, region)
+
+
+def without_ignored(
+    named: frozenset[IdentityKey], ignored: Iterable[str], region: str
+) -> frozenset[IdentityKey]:
+    """``named`` less the ``ignored`` e-mails and phones as typed, which identify nobody."""
     if not named:
-        return frozenset()
-    ignored = tuple(ignored)
-    return named - _parse_all(ignored, ignored, region)
+        return named
+    typed = tuple(ignored)
+    return named - _parse_all(typed, typed, region)
 
 
 def _parse_all(emails: Iterable[str], phones: Iterable[str], region: str) -> frozenset[IdentityKey]:

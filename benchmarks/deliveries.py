@@ -73,7 +73,9 @@ def _accept(number: int) -> UUID:
         "email": f"client{number}@bench.example",
         "phone": f"+7702{number:07d}",
     }
-    accepted = accept_submission(form=Submission.Form.PROFTEST, data=data, idempotency_key=None)
+    accepted = accept_submission(
+        form=Submission.Form.PROFTEST, data=data, named=(), idempotency_key=None
+    )
     return accepted.id
 
 

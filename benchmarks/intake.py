@@ -39,7 +39,7 @@ def over_http(place: Ground) -> Section:
 
 
 def into_sqlite() -> Section:
-    """The row alone, in this process and with no bell: SQLite as configured, and less careful."""
+    """The row alone, in this process, no worker is told: SQLite as configured, and less careful."""
 
     def accept(synchronous: str) -> Callable[[], object]:
         def work() -> object:
@@ -93,7 +93,9 @@ def _form() -> dict[str, object]:
 def _accept() -> object:
     number = next(_numbers)
     data = {"name": "Test User", "email": f"person{number}@bench.example", "phone": "+77770000000"}
-    return accept_submission(form=Submission.Form.PROFTEST, data=data, idempotency_key=None)
+    return accept_submission(
+        form=Submission.Form.PROFTEST, data=data, named=(), idempotency_key=None
+    )
 
 
 def _row(name: str, timing: Timing) -> Row:

@@ -1,7 +1,7 @@
 """The Celery application (`celery -A config worker`, `celery -A config beat`).
 
-Its settings are Django's, with the prefix ``CELERY_``. It carries only the bell: every task
-can be lost without losing a lead.
+Its settings are Django's, with the prefix ``CELERY_``. Its messages only say that there is work:
+every one can be lost without losing a lead.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from config.startup import settings_or_exit
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # As root a worker is only dangerous when it unpickles; this one takes nothing but JSON.
 warnings.filterwarnings("ignore", message=".*superuser privileges")
+
+# What Celery takes on the command line only: workers need not hear of each other.
+WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 app = Celery("config")
 app.config_from_object("django.conf:settings", namespace="CELERY")

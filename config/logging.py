@@ -45,13 +45,14 @@ def logging_config(*, log_format: str, masked: bool, secrets: Iterable[str]) -> 
         },
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
+            # Without the handlers that Django and gunicorn would give them.
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             "django.server": {"handlers": [], "level": "INFO", "propagate": True},
             "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
             "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
             # Scanners ask for hosts of their own all day; they get a 400 and no traceback.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
-            # A line per sweep and per ring would bury the story of a lead.
+            # A line per sweep and per message would bury the story of a lead.
             "celery": {"level": "INFO"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},

@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from amocrm.text.printable import is_visible_ascii
 from config import values
 from config.env import ConfigError, Environment
 from config.logging import logging_config
@@ -88,7 +89,7 @@ if not AMOCRM_ACCESS_TOKEN:
         "AMOCRM_ACCESS_TOKEN is not set: put the integration's long-lived token into env.env (any"
         " word will do for the sandbox)."
     )
-if not values.looks_like_token(AMOCRM_ACCESS_TOKEN):
+if not is_visible_ascii(AMOCRM_ACCESS_TOKEN):
     raise ConfigError(
         "AMOCRM_ACCESS_TOKEN holds spaces or characters that no token has: copy it again, whole"
         " and alone."
@@ -270,9 +271,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 5,
-    # A message is only a bell and may be lost. Kept acknowledgements would do harm: each that a
-    # dying Redis does not take counts against the prefetch limit for ever, and once that is full
-    # the worker asks for nothing any more and notices nothing, until it is started anew.
+    # A message only says that there is work, and may be lost. Kept acknowledgements would do
+    # harm: each that a dying Redis does not take counts against the prefetch limit for ever, and
+    # once that is full the worker asks for nothing any more and notices nothing, until it is
+    # started anew.
     "ack_emulation": False,
 }
 # For `app.connection_for_write(transport_options=…)`: whoever accepts a form must not wait for
@@ -284,8 +286,8 @@ DISPATCH_TRANSPORT_OPTIONS = {
     "retry_on_timeout": False,
     "max_retries": 0,
 }
-# A message that is older is worthless, for the sweep rings again. Sooner none may expire: by a
-# worker's clock that is ahead it would be too old when it comes, and clocks may differ by nearly
+# A message that is older is worthless, for the sweep sends another one. None may expire sooner: by
+# a worker's clock that is ahead it would be too old when it comes, and clocks may differ by nearly
 # SETTLE_SECONDS.
 DISPATCH_EXPIRES = SETTLE_SECONDS + 60
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

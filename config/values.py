@@ -84,11 +84,6 @@ def throttle(text: str) -> str:
     raise ValueError("write a number and a unit (sec, min, hour or day), as in 60/min")
 
 
-def looks_like_token(text: str) -> bool:
-    """Tell whether the text can be sent in an Authorization header as it stands."""
-    return re.fullmatch(r"[!-~]+", text) is not None
-
-
 def database(text: str, base_dir: Path) -> dict[str, Any]:
     """Return Django's description of the database; a relative SQLite path is the project's."""
     if text.startswith("sqlite:"):

@@ -1,4 +1,4 @@
-"""Submissions for operators: what came, where it stands, every try, and "Deliver again"."""
+"""Submissions for operators: what came, where it stands, every attempt, and "Deliver again"."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _DELIVERY = (
 
 
 class DeliveryAttemptInline(_AttemptInline):
-    """Every try, oldest first. Only to be read."""
+    """Every attempt, oldest first. Only to be read."""
 
     model = DeliveryAttempt
     fields = ("started_at", "duration_ms", "outcome", "http_status", "request_id", "error")
@@ -56,11 +56,11 @@ class DeliveryAttemptInline(_AttemptInline):
     can_delete = False
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Tries are made, not entered."""
+        """Attempts are made, not entered."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What happened, happened."""
+        """Attempts are a record: nobody edits them."""
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -1,10 +1,10 @@
-"""Taking a form: one row, committed; then the bell."""
+"""Taking a form: one committed row, then a message to the workers."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,8 +13,8 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from amocrm import log_context
+from amocrm.identity import IdentityKey
 from leads.delivery.dispatch import dispatch
-from leads.log_context import submission_log_context
 from leads.models import Submission
 
 logger = log_context.get_logger(__name__)
@@ -26,7 +26,7 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True)
 class Accepted:
-    """A submission that is safe with us."""
+    """A submission that is committed."""
 
     id: UUID
     status: str
@@ -36,14 +36,15 @@ def accept_submission(
     *,
     form: Submission.Form,
     data: Mapping[str, Any],
+    named: Iterable[IdentityKey],
     idempotency_key: str | None,
     body: object = None,
 ) -> Accepted:
     """Keep a validated form; on return it is committed.
 
-    ``data`` has the names of the model's fields. With a key, ``body`` (what was sent, parsed;
-    ``data`` if not given) tells a repetition from another form. Neither Redis nor the CRM is
-    needed. Raises :class:`KeyReused`.
+    ``data`` has the names of the model's fields, ``named`` is whom the log names. With a key,
+    ``body`` (what was sent, parsed; ``data`` if not given) tells a repetition from another form.
+    Neither Redis nor the CRM is needed. Raises :class:`KeyReused`.
     """
     digest = digest_of(dict(data) if body is None else body) if idempotency_key else ""
     if known := _find(form, idempotency_key):
@@ -54,7 +55,7 @@ def accept_submission(
     try:
         with transaction.atomic(durable=True):
             submission.save(force_insert=True)
-            transaction.on_commit(partial(_log_accepted, submission), robust=True)
+            transaction.on_commit(partial(_log_accepted, submission, named), robust=True)
             transaction.on_commit(partial(dispatch, [submission.pk]), robust=True)
     except IntegrityError:  # its twin was quicker
         known = _find(form, idempotency_key)
@@ -90,6 +91,6 @@ def _replay(known: Submission, digest: str) -> Accepted:
     return Accepted(id=known.pk, status=known.status)
 
 
-def _log_accepted(submission: Submission) -> None:
-    with submission_log_context(submission):
+def _log_accepted(submission: Submission, named: Iterable[IdentityKey]) -> None:
+    with log_context.log_context(named=named, reference=str(submission.pk)):
         logger.info("📥 Accepted %s", submission.form)

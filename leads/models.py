@@ -1,12 +1,16 @@
-"""The queue of record: submissions and every try to deliver them."""
+"""The queue of record: submissions and every attempt to deliver them."""
 
 from __future__ import annotations
 
 import uuid
+from functools import cached_property
 
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from amocrm.identity import IdentityKey, identities
+from leads import conf
 
 
 class Submission(models.Model):
@@ -76,9 +80,15 @@ class Submission(models.Model):
     def __str__(self) -> str:
         return f"{self.get_form_display()} {self.id}"
 
+    @cached_property
+    def named(self) -> frozenset[IdentityKey]:
+        """The e-mail and phone as the CRM and the log know them."""
+        region = conf.current().phone_region
+        return identities(emails=[self.email], phones=[self.phone], region=region)
+
 
 class DeliveryAttempt(models.Model):
-    """One try to deliver a submission, whatever came of it."""
+    """One attempt to deliver a submission, whatever came of it."""
 
     class Outcome(models.TextChoices):
         DELIVERED = "delivered", _("delivered")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from uuid import UUID
 
 from celery import shared_task
-from django.core.management import CommandError, call_command
 
+from amocrm.diagnostics import duplicate_scan
+from amocrm.errors import AmoError
 from leads.delivery.attempt import deliver
 from leads.delivery.dispatch import DELIVER_TASK
 from leads.delivery.sweep import dispatch_due
@@ -18,25 +18,27 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name=DELIVER_TASK)
 def deliver_submission(submission_id: str) -> None:
-    """Deliver one submission if it is due and nobody else is at it."""
+    """Deliver one submission if it is due and not leased already."""
     deliver(UUID(submission_id))
 
 
 @shared_task(name="leads.tasks.sweep")
 def sweep() -> None:
-    """Dispatch what is due."""
+    """Send the workers a message for each submission that is due."""
     dispatch_due()
 
 
 @shared_task(name="leads.tasks.find_duplicate_leads")
 def find_duplicate_leads() -> None:
     """Every night: look for people with more than one active lead, and warn of them."""
-    out, progress = io.StringIO(), io.StringIO()  # neither is a line of the log
     try:
-        call_command("find_duplicate_leads", stdout=out, stderr=progress)
-    except CommandError as error:
+        found = duplicate_scan.find_duplicates()
+    except AmoError as error:
         logger.warning("⚠️ Could not look for people with more than one active lead: %s", error)
-    except SystemExit as ended:
-        if ended.code:
-            last_line = out.getvalue().strip().splitlines()[-1]
-            logger.warning("⚠️ People with more than one active lead: %s", last_line)
+    else:
+        if found.people:
+            logger.warning(
+                "⚠️ People with more than one active lead: %d (of %d active leads)",
+                len(found.people),
+                found.active_leads,
+            )

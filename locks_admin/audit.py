@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.auth.models import User
 
-from amocrm.api.responses import one_line
 from amocrm.locks.clearing import Cleared, Result
+from amocrm.text.printable import one_line
 from locks_admin.masking import may_see_people, shown_name
 from locks_admin.models import Lock
 

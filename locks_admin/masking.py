@@ -14,7 +14,7 @@ from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 from django.utils.crypto import salted_hmac
 
 from amocrm.locks.names import PREFIX
-from config.privacy import mask, mask_digits, mask_local
+from amocrm.text.masking import mask, mask_digits, mask_local
 
 PERSONAL_DATA = "leads.view_submission"
 _HANDLE_LENGTH = 20

@@ -6,7 +6,6 @@ the JSON form of 429; the rows that no page documents were seen on live accounts
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -24,11 +23,11 @@ from amocrm.errors import (
     Rejected,
     RetryLater,
 )
+from amocrm.text.printable import one_line
 
 LEAD_DELETED = 226
 ANY_ERROR = 0
 LONGEST_MESSAGE = 300  # characters of what amoCRM says that go into an error
-_UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,6 @@ class ApiResponse:
             parts = [self.body.get(key) for key in ("title", "detail", "hint")]
             said = ": ".join(str(part) for part in parts if part)
         return one_line(said or self.text)[:LONGEST_MESSAGE]
-
-
-def one_line(text: str) -> str:
-    """``text`` on one line, without what a log or a database does not take: control characters,
-    halves of characters."""
-    return " ".join(_UNSTORABLE.sub(" ", text).split())
 
 
 class Meaning(Enum):

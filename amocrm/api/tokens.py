@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -12,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from amocrm import conf
+from amocrm.text.printable import is_visible_ascii
 
 WARN_AHEAD = timedelta(days=30)
-_VISIBLE_ASCII = re.compile(r"[!-~]+")
 
 
 class TokenSource(Protocol):
@@ -39,7 +38,7 @@ class LongLivedToken:
             raise ValueError(gettext_noop("the access token is empty"))
         if token != token.strip():
             raise ValueError(gettext_noop("the access token has blanks around it"))
-        if not _VISIBLE_ASCII.fullmatch(token):
+        if not is_visible_ascii(token):
             raise ValueError(gettext_noop("the access token has characters that no token has"))
         self._token = token
 

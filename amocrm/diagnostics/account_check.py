@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from amocrm import conf
 from amocrm.account.links import lead_url
 from amocrm.account.schema import AccountSchema, fetch_schema
-from amocrm.api import pause, rate_limit, responses
+from amocrm.api import pause, rate_limit
 from amocrm.api.client import Client, connect
 from amocrm.api.schemas import Json
 from amocrm.api.tokens import expiry_warning, source
@@ -28,6 +28,7 @@ from amocrm.diagnostics.sample_lead import SampleLead, make_sample_lead
 from amocrm.errors import AmoError, OutcomeUnknown, Refused
 from amocrm.locks import health
 from amocrm.models import AccountState
+from amocrm.text.printable import one_line
 
 Level = Literal["ok", "warning", "error"]
 
@@ -118,8 +119,7 @@ def _database_finding() -> Finding:
         return Finding(
             "error",
             "database",
-            _("The database cannot be used: %(trouble)s")
-            % {"trouble": responses.one_line(str(error))},
+            _("The database cannot be used: %(trouble)s") % {"trouble": one_line(str(error))},
             _("Check DATABASE_URL, then run manage.py migrate (make install does)."),
         )
     return Finding("ok", "database", _("The database answers and has its tables."))

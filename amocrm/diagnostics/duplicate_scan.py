@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
+
+from django.utils.translation import gettext
 
 from amocrm import conf, ledger
-from amocrm.api.client import Client
+from amocrm.account.schema import fetch_schema
+from amocrm.api.client import Client, connect
 from amocrm.api.paging import Page
 from amocrm.api.schemas import Contact, Lead, newest_first
-from amocrm.errors import ComeBack, RetryLater
+from amocrm.errors import ComeBack, Refused, RetryLater
 from amocrm.identity import IdentityKey
 from amocrm.ledger import contact_key, duplicates
 from amocrm.log_context import get_logger
@@ -29,19 +32,12 @@ logger = get_logger(__name__)
 MOST_PAGES = 10_000  # of 250: an account with more than that is not ours to walk
 MOST_MISSED = 500  # leads that the list left out: deleted ones are on contacts, too
 MAX_ATTEMPTS = 20
-RETRY_SECONDS = 5.0  # seconds
+RETRY_SECONDS = 5.0
 _SQL_BATCH = 500
 
 Report = Callable[[str, int], None]
 T = TypeVar("T")
-
-
-class _Row(Protocol):
-    @property
-    def id(self) -> int: ...
-
-
-R = TypeVar("R", bound=_Row)
+Row = TypeVar("Row", Lead, Contact)
 
 
 @dataclass(frozen=True)
@@ -62,9 +58,31 @@ class ScanResult:
     contacts: dict[int, Contact] = field(default_factory=dict)
 
 
-def scan(
-    client: Client, pipeline_id: int, report: Report = lambda what, so_far: None
-) -> ScanResult:
+@dataclass(frozen=True)
+class Duplicates:
+    """Everybody with more than one active lead, and of how many active leads they were found."""
+
+    people: list[PersonWithDuplicates]
+    active_leads: int
+
+
+def find_duplicates(report: Report = lambda what, so_far: None) -> Duplicates:
+    """Walk the account, mark known duplicates that were closed meanwhile, and tell who is left.
+
+    ``report`` is told how far :func:`scan` is. Raises :class:`~amocrm.errors.Refused` where the
+    account has no such pipeline, and what :func:`scan` raises.
+    """
+    settings = conf.current()
+    with connect(settings) as client:
+        schema = fetch_schema(client, settings)
+        if schema is None:
+            raise Refused(gettext("The account has no such pipeline: see manage.py amocrm_check."))
+        scanned = scan(client, schema.pipeline_id, report)
+        refresh_known_duplicates(client, scanned, schema.pipeline_id, settings.account)
+    return Duplicates(people_with_duplicates(scanned, settings), len(scanned.leads))
+
+
+def scan(client: Client, pipeline_id: int, report: Report) -> ScanResult:
     """Walk all leads and contacts. ``report`` is told of each page: ``leads`` or ``contacts``,
     and how many were read so far.
 
@@ -143,24 +161,21 @@ def people_with_duplicates(
 
 def refresh_known_duplicates(
     client: Client, scanned: ScanResult, pipeline_id: int, account: str
-) -> int:
-    """Mark known duplicates closed whose lead is not active any more; how many there were.
+) -> None:
+    """Mark known duplicates closed whose lead is not active any more.
 
     A lead that the walk did not show is asked for: lists shift while they are read.
     """
     rows = DuplicateLead.objects.filter(state=DuplicateLead.State.ACTIVE, person__account=account)
-    closed = 0
     for person_id, lead_id in list(rows.values_list("person_id", "lead_id")):
         if lead_id in scanned.leads:
             continue
         lead = _patiently(partial(client.lead, lead_id))
         if lead is None or not lead.is_active(pipeline_id):
             duplicates.mark_closed(person_id, lead_id)
-            closed += 1
-    return closed
 
 
-def _walk(fetch: Callable[[int], Page[R]], report: Callable[[int], None]) -> Iterator[R]:
+def _walk(fetch: Callable[[int], Page[Row]], report: Callable[[int], None]) -> Iterator[Row]:
     """Every row once, page by page, until a page is empty or brings nothing new."""
     seen: set[int] = set()
     for number in range(1, MOST_PAGES + 1):

@@ -1,4 +1,4 @@
-"""Texts of people, fit for a note: readable, and in parts of a size that amoCRM takes."""
+"""Texts of people, fit for a note: in parts of a size that amoCRM takes, plainer if need be."""
 
 from __future__ import annotations
 
@@ -6,20 +6,10 @@ import re
 
 import regex
 
-_LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\u0085\v\f]")
-# Control characters, invisible marks that turn the direction of text, halves of characters.
-_UNREADABLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
 _UNUSUAL = re.compile(
     "[^\\n\\t\x20-\x7e\u00a0-\u04ff\u2010-\u2027\u2030-\u203a\u20a0-\u20bf\u2116]"
 )
 _CHARACTER = regex.compile(r"\X")
-
-
-def readable(text: str) -> str:
-    """``text`` without what nobody sees and some stores do not take; its lines end with \\n."""
-    return _UNREADABLE.sub(" ", _LINE_ENDS.sub("\n", text))
 
 
 def plain(text: str) -> str:

@@ -19,9 +19,10 @@ from amocrm.contract import LeadRequest
 from amocrm.errors import AmoError, Refused, StillSettling
 from amocrm.ledger import duplicates
 from amocrm.log_context import get_logger
+from amocrm.text.printable import readable
 from amocrm.upsert import payloads
 from amocrm.upsert.context import UpsertContext
-from amocrm.upsert.note_text import plain, readable, split
+from amocrm.upsert.note_text import plain, split
 
 logger = get_logger(__name__)
 

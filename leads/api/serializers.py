@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from amocrm.identity import parse_email, parse_phone
+from amocrm.identity import IdentityKey, parse_email, parse_phone
 from leads import conf
 from leads.api.fields import BoundedJSONField, TextField, UtmField
 from leads.models import Submission
@@ -22,8 +22,6 @@ def _wanted(message: Any) -> dict[str, Any]:
 
 
 class ProftestAnswerSerializer(serializers.Serializer[Any]):
-    """One answered question of the proftest."""
-
     questionNumber = BoundedJSONField(types=(int, str), required=False)
     question = TextField(required=False, max_length=1000)
     answer = BoundedJSONField(types=(str, int, float, bool, list, dict), allow_null=True)
@@ -42,18 +40,28 @@ class LandingSerializer(serializers.Serializer[Any]):
     utmParams = UtmField(required=False, source="utm")
     metadata = BoundedJSONField(types=(dict,), required=False)
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        #: The e-mail and phone of a valid form as the CRM and the log know them.
+        self.named: set[IdentityKey] = set()
+
     def validate_email(self, value: str) -> str:
         """As typed, once it could be somebody's address."""
-        if value and parse_email(value) is None:
+        email = parse_email(value)
+        if email:
+            self.named.add(IdentityKey("email", email))
+        elif value:
             raise serializers.ValidationError(_("This is not a valid e-mail address."))
         return value
 
     def validate_phone(self, value: str) -> str:
         """As typed, once it could be somebody's number."""
-        if parse_phone(value, conf.current().phone_region) is None:
+        phone = parse_phone(value, conf.current().phone_region)
+        if phone is None:
             raise serializers.ValidationError(
                 _("This is not a valid phone number. Enter it with the country code.")
             )
+        self.named.add(IdentityKey("phone", phone))
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -62,22 +70,18 @@ class LandingSerializer(serializers.Serializer[Any]):
 
 
 class ProftestSerializer(LandingSerializer):
-    """The proftest."""
-
     form = Submission.Form.PROFTEST
 
     email = TextField(max_length=320, error_messages=_wanted(_EMAIL_WANTED))
     # Not ``many=True``, which would allow ``null`` in the list as well as in its place.
     proftestAnswers: Any = serializers.ListSerializer(
-        child=ProftestAnswerSerializer(), required=False, allow_null=True
+        child=ProftestAnswerSerializer(),
+        required=False,
+        allow_null=True,
+        max_length=200,
+        error_messages={"max_length": _("The value is too big.")},
     )
     answers = BoundedJSONField(types=(dict, list), required=False)
-
-    def validate_proftestAnswers(self, value: list[Any] | None) -> list[Any] | None:
-        """At most 200 answers."""
-        if value is not None and len(value) > 200:
-            raise serializers.ValidationError(_("The value is too big."))
-        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Both kinds of answers go into one field of the model, under the keys they came with."""
@@ -90,8 +94,6 @@ class ProftestSerializer(LandingSerializer):
 
 
 class ExpressSerializer(LandingSerializer):
-    """The express course."""
-
     form = Submission.Form.EXPRESS
 
     paymentMethod = serializers.ChoiceField(

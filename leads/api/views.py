@@ -17,8 +17,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from amocrm.text.printable import is_printable
 from leads.api.exceptions import IdempotencyKeyReused, LengthRequired, TooManyRequests
-from leads.api.fields import is_clean
 from leads.api.parsers import BoundedJSONParser
 from leads.api.serializers import ExpressSerializer, LandingSerializer, ProftestSerializer
 from leads.api.throttles import LandingThrottle, StatusThrottle
@@ -80,6 +80,7 @@ class _FormView(LandingView):
             accepted = accept_submission(
                 form=self.serializer.form,
                 data=serializer.validated_data,
+                named=serializer.named,
                 idempotency_key=_idempotency_key(request),
                 body=request.data,
             )
@@ -101,7 +102,7 @@ class ExpressView(_FormView):
 
 
 class SubmissionStatusView(LandingView):
-    """``GET /api/landing/submissions/<uuid>``: to anyone only that it goes on."""
+    """``GET /api/landing/submissions/<uuid>``: anyone learns how far it is."""
 
     authentication_classes = APIView.authentication_classes
     throttle_classes = (StatusThrottle,)
@@ -127,7 +128,7 @@ class NotFoundView(LandingView):
     throttle_classes = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """There is nothing here. Raises ``NotFound``."""
+        """Raises ``NotFound``, before anything is asked of the caller."""
         raise NotFound(_("There is no such address."))
 
 
@@ -137,7 +138,7 @@ def _idempotency_key(request: Request) -> str | None:
     if key is None:
         return None
     key = key.strip()
-    if not key or len(key) > _MAX_KEY or not is_clean(key):
+    if not key or len(key) > _MAX_KEY or not is_printable(key):
         raise ValidationError(
             {"Idempotency-Key": [_("The Idempotency-Key must have 1 to 255 printable characters.")]}
         )

@@ -1,1 +1,1 @@
-"""Bringing submissions to the CRM. :mod:`~leads.delivery.attempt.attempt` makes one try."""
+"""Bringing submissions to the CRM. :mod:`~leads.delivery.attempt` makes one attempt."""

@@ -1,6 +1,6 @@
-"""One try to bring a submission to the CRM: lease, upsert, finish.
+"""One attempt to bring a submission to the CRM: lease, upsert, finish.
 
-The row decides: a try begins with a conditional lease and ends with a conditional write, so a
+The row decides: an attempt begins with a conditional lease and ends with a conditional write, so a
 worker that stalls, dies or comes too late changes nothing that is no longer its own. No
 transaction is open while ``upsert_lead`` speaks to the CRM.
 """
@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from amocrm import log_context
+from amocrm import counters, log_context
 from amocrm.contract import LeadRequest, LeadResult, Progress
 from amocrm.errors import AmoError, LeaseLost
 from amocrm.upsert.protocol import upsert_lead
@@ -28,7 +28,6 @@ from leads.delivery.mapping import lead_request
 from leads.delivery.outcomes import Outcome
 from leads.delivery.progress import SubmissionProgress
 from leads.delivery.retry import Chance
-from leads.log_context import submission_log_context
 from leads.models import DeliveryAttempt, Submission
 
 logger = log_context.get_logger(__name__)
@@ -39,7 +38,7 @@ Upsert = Callable[[LeadRequest, Progress], LeadResult]
 def deliver(
     submission_id: UUID, *, upsert: Upsert = upsert_lead, chance: Chance = random.random
 ) -> DeliveryAttempt.Outcome | None:
-    """Try once to deliver a submission; ``None`` if it is not due or somebody is at it.
+    """Attempt once to deliver a submission; ``None`` if it is not due or leased already.
 
     Whatever goes wrong with the CRM or in our own code ends up on the submission and in a
     ``DeliveryAttempt``; only errors of the database come out, and then the lease expires.
@@ -48,7 +47,7 @@ def deliver(
     if lease is None:
         return None
     submission = Submission.objects.get(pk=submission_id)
-    with submission_log_context(submission):
+    with log_context.log_context(named=submission.named, reference=str(submission.pk)):
         return _deliver_leased(submission, lease, upsert, chance)
 
 
@@ -78,7 +77,7 @@ def _deliver_leased(
 def _finish(
     submission: Submission, lease: Lease, outcome: Outcome, started_at: datetime, duration_ms: int
 ) -> bool:
-    """Write down the try, and its result if the lease still holds; whether it did."""
+    """Write down the attempt, and its result if the lease still holds; whether it did."""
     with transaction.atomic():
         DeliveryAttempt.objects.create(
             submission=submission,
@@ -91,7 +90,9 @@ def _finish(
         )
         try:
             lease.release(**outcome.changes)
-        except LeaseLost:  # the try is written down all the same
+        except LeaseLost:  # the attempt is written down all the same
+            # Counted here alone: whoever loses the lease on the way comes by here, too.
+            counters.count(counters.Event.LEASE_LOST)
             return False
     return True
 

@@ -17,7 +17,6 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from amocrm import counters
 from amocrm.errors import LeaseLost
 from leads import conf
 from leads.models import Submission
@@ -26,7 +25,7 @@ _LONGEST_HOST = 80  # characters that a token keeps of the host's name
 
 
 def due(now: datetime) -> QuerySet[Submission]:
-    """Submissions that are to be tried now and that nobody is at."""
+    """Submissions whose next attempt is due and that nobody has leased."""
     return _free(now).filter(next_attempt_at__lte=now)
 
 
@@ -44,10 +43,9 @@ class Lease:
 
     @classmethod
     def acquire(cls, submission_id: UUID) -> Lease | None:
-        """Lease a submission; ``None`` if it is not due or somebody is at it.
+        """Lease a submission; ``None`` if it is not due or leased already.
 
-        One that a sweep has dispatched is due: our clock may be behind that of whoever found
-        it so.
+        One that was dispatched counts as due: our clock may be behind the one that found it so.
         """
         now = timezone.now()
         token = token_prefix(socket.gethostname(), os.getpid()) + secrets.token_hex(8)
@@ -64,7 +62,6 @@ class Lease:
             pk=self.submission_id, status=Submission.Status.ACCEPTED, lease_token=self.token
         )
         if leased.update(**values) != 1:
-            counters.count(counters.Event.LEASE_LOST)
             raise LeaseLost("the lease on this submission passed to another worker")
 
     def extend(self, **values: Any) -> None:
@@ -77,5 +74,5 @@ class Lease:
 
 
 def token_prefix(host: str, pid: int) -> str:
-    """How the tokens of everything that one process leases begin."""
+    """How the tokens of all leases of one process begin."""
     return f"{host[:_LONGEST_HOST]}/{pid}/"

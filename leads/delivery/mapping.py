@@ -19,8 +19,7 @@ def lead_request(submission: Submission) -> LeadRequest:
     return LeadRequest(
         reference=str(submission.pk),
         name=submission.name,
-        email=submission.email,
-        phone=submission.phone,
+        named=submission.named,
         lead_name=f"{form}: {submission.name}",
         stage=_stage(submission),
         tags=tuple(tag for tag in (form, submission.campaign_slug) if tag),

@@ -1,4 +1,4 @@
-"""What the end of a try means for its submission.
+"""What the end of an attempt means for its submission.
 
 Each end of ``upsert_lead`` becomes an :class:`Outcome`: what goes into the attempt's row, and
 what changes on the submission. Nothing here touches the database.
@@ -16,13 +16,14 @@ from django.utils import timezone
 
 from amocrm.contract import LeadResult
 from amocrm.errors import AccountPaused, AmoError, ComeBack, OutcomeUnknown, Refused, RetryLater
+from amocrm.text.printable import one_line, readable, shortened
 from leads.delivery.retry import Chance, come_back_delay, delay_after
 from leads.models import DeliveryAttempt, Submission
 
 Kind = DeliveryAttempt.Outcome
 Status = Submission.Status
 
-_MAX_ERROR = 4000
+_LONGEST_ERROR = 4000  # characters
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Outcome:
 
 
 def delivered(result: LeadResult, *, attempts: int) -> Outcome:
-    """The lead holds the submission."""
+    """The outcome where the lead holds the submission."""
     changes = _no_longer_waiting() | {
         "status": Status.DELIVERED,
         "attempts": attempts + 1,
@@ -55,8 +56,8 @@ def delivered(result: LeadResult, *, attempts: int) -> Outcome:
 
 
 def failed(error: Exception, *, attempts: int, chance: Chance = random.random) -> Outcome:
-    """``error`` ended the try after ``attempts`` earlier ones; what it is says what to do."""
-    sentence = _storable(str(error) or type(error).__name__, _MAX_ERROR)
+    """``error`` ended the attempt after ``attempts`` that count; its class says what to do."""
+    sentence = shortened(readable(str(error) or type(error).__name__), _LONGEST_ERROR)
     match error:
         case ComeBack():
             kind = Kind.PAUSED if isinstance(error, AccountPaused) else Kind.COME_BACK
@@ -75,7 +76,7 @@ def failed(error: Exception, *, attempts: int, chance: Chance = random.random) -
         {**changes, "reason": sentence},
         error=sentence,
         http_status=error.status if isinstance(error, AmoError) else None,
-        request_id=_storable(error.request_id, 128) if isinstance(error, AmoError) else "",
+        request_id=one_line(error.request_id)[:128] if isinstance(error, AmoError) else "",
     )
 
 
@@ -106,8 +107,3 @@ def _give_up(attempts: int) -> dict[str, Any]:
 
 def _no_longer_waiting() -> dict[str, Any]:
     return {"waiting_for": "", "waiting_since": None, "dispatched_at": None}
-
-
-def _storable(text: str, limit: int) -> str:
-    text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,4 +1,4 @@
-"""When a submission is tried again."""
+"""When the next attempt is made."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Finding what is due: ringing for it, or delivering it here."""
+"""Finding what is due: dispatching it to the workers, or delivering it in this process."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
+from itertools import takewhile
 from uuid import UUID
 
 from django.db import transaction
@@ -18,17 +19,17 @@ from leads.delivery.attempt import deliver
 from leads.delivery.connections import drop_old_connections
 from leads.models import DeliveryAttempt, Submission
 
-#: Not rung again for this long: the message is still on its way, or a worker at it.
+#: Until then the message may still be on its way, or a worker at it.
 DISPATCH_AGAIN_AFTER = timedelta(seconds=30)
 
 Deliver = Callable[[UUID], DeliveryAttempt.Outcome | None]
 
 
 def dispatch_due(limit: int = 100) -> int:
-    """Ring for at most ``limit`` due submissions that were not rung lately; how many.
+    """Dispatch at most ``limit`` due submissions that were not dispatched lately; how many.
 
     First lets the account's pause be probed when that is due. While the account is paused or
-    the bell is out of order nothing is rung, so that everything is due as soon as that ends.
+    the broker does not answer nothing is dispatched, so that all is due as soon as that ends.
     """
     probe.probe_if_due()
     if not dispatch.can_dispatch() or pause.current():
@@ -42,14 +43,14 @@ def dispatch_due(limit: int = 100) -> int:
 
 def _choose(limit: int) -> list[UUID]:
     now = timezone.now()
-    quiet = Q(dispatched_at=None) | Q(dispatched_at__lt=now - DISPATCH_AGAIN_AFTER)
-    ids = _oldest(limit, quiet)
+    not_lately = Q(dispatched_at=None) | Q(dispatched_at__lt=now - DISPATCH_AGAIN_AFTER)
+    ids = _oldest(limit, not_lately)
     if not ids:
         return []
     chosen = set()
     with transaction.atomic():
         for submission_id in sorted(ids):  # in one order everywhere: no deadlocks
-            row = lease.due(now).filter(quiet, pk=submission_id)
+            row = lease.due(now).filter(not_lately, pk=submission_id)
             if row.update(dispatched_at=now):
                 chosen.add(submission_id)
     return [submission_id for submission_id in ids if submission_id in chosen]
@@ -69,7 +70,7 @@ def deliver_due(
     probe.probe_if_due()
     if pause.current():
         return counts
-    for submission_id in _until(is_stopped, _oldest(limit)):
+    for submission_id in takewhile(lambda _: not is_stopped(), _oldest(limit)):
         drop_old_connections()
         outcome = deliver(submission_id)
         if outcome is not None:
@@ -82,10 +83,3 @@ def deliver_due(
 def _oldest(limit: int, *conditions: Q) -> list[UUID]:
     rows = lease.due(timezone.now()).filter(*conditions).order_by("next_attempt_at", "pk")
     return list(rows.values_list("pk", flat=True)[:limit])
-
-
-def _until(is_stopped: Callable[[], bool], ids: list[UUID]) -> Iterator[UUID]:
-    for submission_id in ids:
-        if is_stopped():
-            return
-        yield submission_id

@@ -13,6 +13,7 @@ from typing import Self
 import requests
 
 from amocrm.sandbox.control_client import SandboxControl
+from config.celery import WORKER_OPTIONS
 from tests.chaos.children import PROJECT, Child, listens
 from tests.chaos.rows import Rows
 from tests.chaos.scale import TOKEN, Scale, settings
@@ -21,7 +22,7 @@ from tests.waiting import wait_until
 
 Freeze = dict[str, str]
 _CELERY = ("celery", "-q", "-A", "config")
-_WORKER = (*_CELERY, "worker", "--pool", "threads", "--without-gossip", "--without-mingle")
+_WORKER = (*_CELERY, "worker", *WORKER_OPTIONS)
 
 
 class Stack:
@@ -97,7 +98,7 @@ class Stack:
             rigs["CHAOS_FREEZE"] = json.dumps(list(freeze))
         command: tuple[str, ...]
         if self.redis:
-            command = (*_WORKER, "--without-heartbeat", "--concurrency", str(self._threads))
+            command = (*_WORKER, "--concurrency", str(self._threads))
         else:
             command = ("manage", "deliver_leads", "--watch", "0.3")
         if rigs:

@@ -133,10 +133,10 @@ def test_clearing_all_locks_in_the_middle_doubles_nothing(scenario: Scenario) ->
 def test_a_form_whose_web_server_dies_before_the_bell_is_delivered_by_the_sweep(
     scenario: Scenario,
 ) -> None:
-    """A frozen Redis keeps the bell from ringing for half a second; the web server dies in it."""
+    """A frozen Redis holds a dispatch up for half a second; the web server dies in it."""
     stack = scenario.stack
     assert stack.redis is not None
-    stack.restart_web()  # it must not leave the bell alone because of an earlier outage
+    stack.restart_web()  # it must not leave the broker alone because of an earlier outage
     form = scenario.somebody()
     stack.redis.pause()
     try:

@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from config.celery import app
+from config.celery import WORKER_OPTIONS, app
 from tests.servers import RedisServer, end_with_parent
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -50,13 +50,13 @@ def eventually(holds: Callable[[], bool], what: str, log: Path, seconds: float =
         time.sleep(0.1)
 
 
-def ring(mark: Path) -> None:
-    """Send the task as the bell does."""
+def send(mark: Path) -> None:
+    """Send the task as a form that is accepted sends its own."""
     with app.connection_for_write(
         transport_options=settings.DISPATCH_TRANSPORT_OPTIONS
     ) as connection:
         app.send_task(
-            "tests.config.bell_tasks.leave_mark",
+            "tests.config.message_tasks.leave_mark",
             (str(mark),),
             connection=connection,
             retry=False,
@@ -71,7 +71,7 @@ def test_worker_and_beat_go_on_after_a_crash_and_a_freeze_of_redis(
 
     def worker_works(when: str) -> None:
         mark = tmp_path / f"mark {when}"
-        ring(mark)
+        send(mark)
         eventually(mark.exists, f"the worker does nothing {when}", worker_log)
 
     def beat_beats(when: str) -> None:
@@ -80,11 +80,10 @@ def test_worker_and_beat_go_on_after_a_crash_and_a_freeze_of_redis(
         eventually(lambda: bool(client.llen("lead-gateway:leads")), f"no beat {when}", beat_log)
         client.close()
 
-    worker = ("worker", "--pool", "threads", "--include", "tests.config.bell_tasks")
-    alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    worker = ("worker", *WORKER_OPTIONS, "--include", "tests.config.message_tasks")
     schedule = ("--schedule", str(tmp_path / "schedule"))
     with (
-        celery(worker_log, *worker, *alone, redis_url=redis_server.url(0)) as first,
+        celery(worker_log, *worker, redis_url=redis_server.url(0)) as first,
         celery(beat_log, "beat", *schedule, redis_url=redis_server.url(BEAT_DB)) as second,
     ):
         worker_works("at first")
@@ -109,11 +108,11 @@ def test_worker_and_beat_go_on_after_a_crash_and_a_freeze_of_redis(
 
 
 @pytest.mark.parametrize("how", ["kill", "pause"])
-def test_a_bell_that_cannot_ring_says_so_at_once(
+def test_a_message_that_cannot_be_sent_says_so_at_once(
     redis_server: RedisServer, tmp_path: Path, how: str
 ) -> None:
     getattr(redis_server, how)()
     begun = time.monotonic()
     with pytest.raises(OperationalError):
-        ring(tmp_path / "mark")
+        send(tmp_path / "mark")
     assert time.monotonic() - begun < 4

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.core.management import CommandError
 
 from amocrm.sandbox.server import RunningSandbox
 from leads import tasks
@@ -50,52 +49,41 @@ def test_one_submission_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
     assert delivered == [wanted]
 
 
-@pytest.mark.parametrize(
-    ("ending", "warning"),
-    [
-        (SystemExit(1), "⚠️ People with more than one active lead: 2 people"),
-        (
-            CommandError("no answer", returncode=2),
-            "⚠️ Could not look for people with more than one active lead: no answer",
-        ),
-    ],
-)
-def test_duplicates_that_are_found_are_warned_of(
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    ending: BaseException,
-    warning: str,
-) -> None:
-    def command(name: str, stdout: Any, stderr: Any) -> None:
-        stdout.write("a table\n2 people\n")
-        raise ending
-
-    monkeypatch.setattr(tasks, "call_command", command)
-    with caplog.at_level(logging.WARNING):
-        tasks.find_duplicate_leads()
-    assert [record.getMessage() for record in caplog.records] == [warning]
-
-
-@pytest.mark.parametrize("ending", [None, SystemExit(0)])
-def test_no_duplicates_are_no_warning(
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    ending: BaseException | None,
-) -> None:
-    def command(name: str, stdout: Any, stderr: Any) -> None:
-        if ending:
-            raise ending
-
-    monkeypatch.setattr(tasks, "call_command", command)
-    with caplog.at_level(logging.WARNING):
-        tasks.find_duplicate_leads()
-    assert caplog.records == []
+@pytest.fixture
+def warnings(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.WARNING)
+    return caplog
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_nightly_search_writes_nothing_beside_the_log(
-    sandbox: RunningSandbox, capfd: pytest.CaptureFixture[str]
+def test_duplicates_that_are_found_are_warned_of(
+    sandbox: RunningSandbox, warnings: pytest.LogCaptureFixture
 ) -> None:
-    sandbox.control.seed(contacts=[{"name": "A", "emails": ["a@b.kz"]}])
+    contacts = [{"name": "A", "emails": ["a@b.kz"]}, {"name": "B", "emails": ["b@b.kz"]}]
+    leads = [{"contact": 0}, {"contact": 0}, {"contact": 1}]
+    sandbox.control.seed(contacts=contacts, leads=leads)
     tasks.find_duplicate_leads()
+    assert warnings.messages == ["⚠️ People with more than one active lead: 1 (of 3 active leads)"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_search_that_was_not_possible_is_warned_of(
+    sandbox: RunningSandbox, warnings: pytest.LogCaptureFixture, settings: Any
+) -> None:
+    settings.AMOCRM_PIPELINE_ID = 999
+    tasks.find_duplicate_leads()
+    (warning,) = warnings.messages
+    assert warning.startswith("⚠️ Could not look for people with more than one active lead: ")
+    assert "amocrm_check" in warning
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_duplicates_are_no_warning_and_nothing_is_written_beside_the_log(
+    sandbox: RunningSandbox,
+    warnings: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    sandbox.control.seed(contacts=[{"name": "A", "emails": ["a@b.kz"]}], leads=[{"contact": 0}])
+    tasks.find_duplicate_leads()
+    assert warnings.messages == []
     assert capfd.readouterr() == ("", "")

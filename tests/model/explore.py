@@ -202,7 +202,7 @@ def _check_end(end: Ended) -> None:
 
 
 def _left(submissions: list[Submission]) -> list[str]:
-    return [one.request.email + one.request.phone for one in submissions if not one.delivered]
+    return [str(sorted(one.request.named)) for one in submissions if not one.delivered]
 
 
 @contextmanager

@@ -11,10 +11,7 @@ from django.utils.translation import gettext as _
 
 from amocrm import conf
 from amocrm.account.links import contact_url, lead_url
-from amocrm.account.schema import fetch_schema
-from amocrm.api.client import connect
-from amocrm.diagnostics import duplicate_scan
-from amocrm.diagnostics.duplicate_scan import PersonWithDuplicates
+from amocrm.diagnostics.duplicate_scan import Duplicates, PersonWithDuplicates, find_duplicates
 from amocrm.errors import AmoError
 
 COULD_NOT_LOOK = 2
@@ -29,48 +26,36 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare ``--json``."""
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Walk, list, and exit with 1 if anybody was found."""
-        settings = conf.current()
         try:
-            with connect(settings) as client:
-                schema = fetch_schema(client, settings)
-                if schema is None:
-                    raise CommandError(
-                        _("The account has no such pipeline: see manage.py amocrm_check."),
-                        returncode=COULD_NOT_LOOK,
-                    )
-                counted = duplicate_scan.scan(client, schema.pipeline_id, self._report)
-                duplicate_scan.refresh_known_duplicates(
-                    client, counted, schema.pipeline_id, settings.account
-                )
+            found = find_duplicates(self._report)
         except AmoError as error:
             raise CommandError(str(error), returncode=COULD_NOT_LOOK) from error
-        found = duplicate_scan.people_with_duplicates(counted, settings)
+        base_url = conf.current().base_url
         if options["json"]:
-            rows = [_as_json(person, settings.base_url) for person in found]
+            rows = [_as_json(person, base_url) for person in found.people]
             self.stdout.write(json.dumps({"count": len(rows), "people": rows}, ensure_ascii=False))
         else:
-            self._table(found, settings.base_url, len(counted.leads))
-        if found:
+            self._table(found, base_url)
+        if found.people:
             sys.exit(1)
 
     def _report(self, what: str, so_far: int) -> None:
         text = _("%(count)d leads read") if what == "leads" else _("%(count)d contacts read")
         self.stderr.write(text % {"count": so_far})
 
-    def _table(self, found: list[PersonWithDuplicates], base_url: str, leads: int) -> None:
-        for person in found:
+    def _table(self, found: Duplicates, base_url: str) -> None:
+        for person in found.people:
             named = ", ".join((*person.names, *(key.value for key in person.identities)))
-            self.stdout.write(f"{named}")
+            self.stdout.write(named)
             for lead_id in person.lead_ids:
                 self.stdout.write(f"    {lead_url(base_url, lead_id)}")
         self.stdout.write(
             _("People with more than one active lead: %(count)d (of %(leads)d active leads)")
-            % {"count": len(found), "leads": leads}
+            % {"count": len(found.people), "leads": found.active_leads}
         )
 
 

@@ -21,8 +21,7 @@ from leads.delivery.sweep import deliver_due
 
 logger = log_context.get_logger(__name__)
 
-#: Signals interrupt no system call of ours for longer than this, in seconds.
-_NAP = 0.1
+_NAP = 0.1  # seconds; a signal is obeyed no later than this
 _BATCH = 100
 
 
@@ -35,7 +34,6 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add ``--watch``."""
         parser.add_argument(
             "--watch",
             type=_seconds,
@@ -80,7 +78,7 @@ class Command(BaseCommand):
 
 
 class _Stop:
-    """Whether somebody asked to stop. The second time is an order."""
+    """A signal handler that remembers whether somebody asked to stop; twice stops at once."""
 
     asked = False
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from amocrm.api.responses import one_line
 from amocrm.locks.clearing import Result
 from amocrm.locks.connection import REDIS_ERRORS
+from amocrm.text.printable import one_line
 from locks_admin.monitor import lock_status
 from locks_admin.monitor.lock_status import DELIVERING, LockStatus
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from amocrm.contract import Action, LeadRequest
+from amocrm.identity import identities
 
 EMAIL = "test@onai.academy"
 PHONE = "+77771112233"
@@ -18,8 +19,7 @@ def request_of(email: str = EMAIL, phone: str = PHONE, **changes: Any) -> LeadRe
     values: dict[str, Any] = {
         "reference": str(uuid.uuid4()),
         "name": "Test User",
-        "email": email,
-        "phone": phone,
+        "named": identities(emails=[email], phones=[phone], region="KZ"),
         "lead_name": "Профтест: Test User",
         "stage": 32392165,
         "tags": ("профтест",),

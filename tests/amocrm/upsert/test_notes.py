@@ -18,8 +18,9 @@ from amocrm import conf
 from amocrm.errors import AccountPaused, LeadGone, OutcomeUnknown, RateLimited, StillSettling
 from amocrm.models import AccountState, DuplicateLead, Person
 from amocrm.sandbox.server import RunningSandbox
+from amocrm.text.printable import readable
 from amocrm.upsert import notes
-from amocrm.upsert.note_text import plain, readable, split
+from amocrm.upsert.note_text import plain, split
 from amocrm.upsert.protocol import upsert_lead
 from tests.amocrm.upsert.deliveries import Remembered, request_of
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from amocrm.identity import parse_phone
 from leads.models import Submission
 from tests.leads.forms import PROFTEST_URL, SUBMIT_URL
 
@@ -245,3 +246,28 @@ def test_messages_are_russian_unless_english_is_asked_for(api: APIClient) -> Non
 def test_a_stock_message_is_russian_too(api: APIClient, express: dict[str, Any]) -> None:
     express["name"] = "x" * 256
     assert "255 символов" in refused(api, SUBMIT_URL, express)["error"]
+
+
+def test_the_person_of_a_form_is_read_once_and_named_in_the_log(
+    api: APIClient,
+    express: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    django_capture_on_commit_callbacks: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[str] = []
+
+    def parse(raw: str, region: str) -> str | None:
+        read.append(raw)
+        return parse_phone(raw, region)
+
+    monkeypatch.setattr("leads.api.serializers.parse_phone", parse)
+    monkeypatch.setattr("amocrm.identity.parse_phone", parse)
+    express["email"] = "Test@Onai.Academy"
+    with caplog.at_level("INFO"), django_capture_on_commit_callbacks(execute=True):
+        response = api.post(SUBMIT_URL, express, format="json")
+    assert (
+        "📥 Accepted express · test@onai.academy / +77771112233"
+        f" · submission {response.json()['leadId']}"
+    ) in caplog.messages
+    assert read == [express["phone"]]

@@ -1,4 +1,4 @@
-"""What each ending of a try does to its submission."""
+"""What each outcome of an attempt does to its submission."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_a_worker_that_is_stopped_lets_go_at_once(create: Create, stop: BaseExce
 
 
 @pytest.mark.parametrize("outcome", [None, errors.RetryLater("no"), errors.Refused("no")])
-def test_an_end_after_the_claim_was_lost_changes_nothing(
+def test_an_end_after_the_lease_was_lost_changes_nothing(
     create: Create, outcome: Exception | None
 ) -> None:
     row = create()
@@ -255,10 +255,10 @@ def test_a_lead_that_is_known_is_remembered_over_a_failed_note(create: Create) -
 def test_what_no_database_can_hold_is_taken_out_of_an_error(create: Create) -> None:
     row = create()
     error = errors.RetryLater("a\x00b\ud800" + "x" * 9000)
-    error.with_response(status=500, request_id="r" * 500)
+    error.with_response(status=500, request_id="\0" + "r" * 500)
     assert deliver(row.pk, upsert=raising(error)) == Outcome.RETRY
     attempt = row.delivery_attempts.get()
-    assert attempt.error.startswith("ab?x")
+    assert attempt.error.startswith("a b x")
     assert (len(attempt.error), len(attempt.request_id)) == (4000, 128)
 
 

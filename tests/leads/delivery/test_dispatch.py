@@ -1,4 +1,4 @@
-"""The bell is heard when Redis answers, and holds nobody up when it does not."""
+"""Messages reach Redis while it answers, and hold nobody up when it does not."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from leads.models import Submission
 from tests.leads.forms import PROFTEST_URL
 from tests.servers import RedisServer
 
-#: The half second of the bell, and room for a slow machine. kombu's own defaults take minutes.
+#: The half second of a dispatch, and room for a slow machine. kombu's own defaults take minutes.
 SOON = 4  # seconds: a worker waits 5 for Redis
 
 
-def rung(redis_server: RedisServer) -> list[list[Any]]:
+def messages_in(redis_server: RedisServer) -> list[list[Any]]:
     """The arguments of every message that lies in Redis."""
     found = []
     client = redis_server.client()
@@ -48,15 +48,15 @@ def post_timed(api: APIClient, body: dict[str, Any]) -> float:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_accepted_form_rings_once_it_is_committed(
+def test_an_accepted_form_is_dispatched_once_it_is_committed(
     api: APIClient, proftest: dict[str, Any], redis_server: RedisServer
 ) -> None:
     api.post(PROFTEST_URL, proftest, format="json")
-    assert rung(redis_server) == [[str(Submission.objects.get().pk)]]
+    assert messages_in(redis_server) == [[str(Submission.objects.get().pk)]]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_when_the_bell_rings_the_form_is_committed(
+def test_when_a_form_is_dispatched_it_is_committed(
     api: APIClient, proftest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_transactions: list[bool] = []
@@ -96,9 +96,9 @@ def test_a_form_is_not_accepted_within_somebodys_transaction(
     """It would not be committed when the caller is told that it is."""
     data = {"name": "Test User", "phone": "+77771112233"}
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
-        accept_submission(form=Submission.Form.EXPRESS, data=data, idempotency_key=None)
+        accept_submission(form=Submission.Form.EXPRESS, data=data, named=(), idempotency_key=None)
     assert Submission.objects.count() == 0
-    assert rung(redis_server) == []
+    assert messages_in(redis_server) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -131,17 +131,17 @@ def test_a_broker_that_failed_is_left_alone_for_ten_seconds(redis_server: RedisS
         assert dispatch.can_dispatch()
     dispatch.breaker.close()
     assert dispatch.dispatch([uuid4(), uuid4()]) == 2
-    assert len(rung(redis_server)) == 2
+    assert len(messages_in(redis_server)) == 2
 
 
-def test_without_redis_there_is_no_bell(redis_server: RedisServer, settings: Settings) -> None:
+def test_without_redis_nothing_is_dispatched(redis_server: RedisServer, settings: Settings) -> None:
     settings.REDIS_ENABLED = False
     assert not dispatch.can_dispatch()
     assert dispatch.dispatch([uuid4()]) == 0
-    assert rung(redis_server) == []
+    assert messages_in(redis_server) == []
 
 
-def test_whatever_breaks_the_bell_does_not_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_breaks_a_dispatch_does_not_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> int:
         raise RuntimeError("anything")
 

@@ -7,9 +7,12 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 import time_machine
@@ -17,10 +20,17 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from amocrm.errors import LeaseLost
+from amocrm import conf, ledger
+from amocrm.counters import totals
+from amocrm.errors import ComeBack, LeaseLost, PersonChanged
+from amocrm.identity import identities
+from amocrm.sandbox.server import RunningSandbox
+from amocrm.upsert.create import RECORD_ATTEMPTS
+from leads.delivery.attempt import deliver
 from leads.delivery.lease import Lease, token_prefix
 from leads.delivery.progress import SubmissionProgress
-from leads.models import Submission
+from leads.models import DeliveryAttempt, Submission
+from tests.amocrm.upsert.test_superseded import once_before
 from tests.leads.conftest import Create
 
 SECOND = timedelta(seconds=1)
@@ -31,7 +41,7 @@ def row_of(submission: Submission) -> dict[str, Any]:
 
 
 @pytest.mark.django_db
-def test_a_claim_lasts_two_lock_ttls(create: Create, settings: Settings) -> None:
+def test_a_lease_lasts_two_lock_ttls(create: Create, settings: Settings) -> None:
     settings.LOCK_TTL = 30
     row = create()
     before = timezone.now()
@@ -44,7 +54,7 @@ def test_a_claim_lasts_two_lock_ttls(create: Create, settings: Settings) -> None
 
 
 @pytest.mark.django_db
-def test_what_is_claimed_is_nobody_elses(create: Create) -> None:
+def test_what_is_leased_is_nobody_elses(create: Create) -> None:
     row = create()
     assert Lease.acquire(row.pk) is not None
     before = row_of(row)
@@ -53,16 +63,16 @@ def test_what_is_claimed_is_nobody_elses(create: Create) -> None:
 
 
 @pytest.mark.django_db
-def test_a_worker_whose_clock_is_behind_takes_what_a_sweep_has_rung_for(create: Create) -> None:
-    rung = create(next_attempt_at=timezone.now(), dispatched_at=timezone.now())
-    not_rung = create(next_attempt_at=timezone.now())
+def test_a_worker_whose_clock_is_behind_takes_what_a_sweep_has_dispatched(create: Create) -> None:
+    dispatched = create(next_attempt_at=timezone.now(), dispatched_at=timezone.now())
+    not_dispatched = create(next_attempt_at=timezone.now())
     with time_machine.travel(timezone.now() - 120 * SECOND):
-        assert Lease.acquire(rung.pk) is not None
-        assert Lease.acquire(not_rung.pk) is None
+        assert Lease.acquire(dispatched.pk) is not None
+        assert Lease.acquire(not_dispatched.pk) is None
 
 
 @pytest.mark.django_db
-def test_an_expired_claim_is_anyones(create: Create) -> None:
+def test_an_expired_lease_is_anyones(create: Create) -> None:
     row = create()
     first = Lease.acquire(row.pk)
     Submission.objects.update(leased_until=timezone.now() - SECOND)
@@ -82,7 +92,7 @@ def test_an_expired_claim_is_anyones(create: Create) -> None:
     ],
     ids=lambda values: next(iter(values)) + "=" + str(next(iter(values.values()))),
 )
-def test_what_is_not_due_cannot_be_claimed(create: Create, values: dict[str, Any]) -> None:
+def test_what_is_not_due_cannot_be_leased(create: Create, values: dict[str, Any]) -> None:
     row = create(**values)
     before = row_of(row)
     assert Lease.acquire(row.pk) is None
@@ -101,7 +111,7 @@ def test_what_is_not_due_cannot_be_claimed(create: Create, values: dict[str, Any
     ],
 )
 @pytest.mark.parametrize("lost_to", ["another worker", "an operator"])
-def test_after_the_claim_is_lost_nothing_can_be_written(
+def test_after_the_lease_is_lost_nothing_can_be_written(
     create: Create, write: Any, lost_to: str
 ) -> None:
     row = create()
@@ -123,7 +133,7 @@ def test_after_the_claim_is_lost_nothing_can_be_written(
 
 
 @pytest.mark.django_db
-def test_a_claim_that_expired_unnoticed_still_holds(create: Create) -> None:
+def test_a_lease_that_expired_unnoticed_still_holds(create: Create) -> None:
     row = create()
     lease = Lease.acquire(row.pk)
     assert lease is not None
@@ -133,7 +143,7 @@ def test_a_claim_that_expired_unnoticed_still_holds(create: Create) -> None:
 
 
 @pytest.mark.django_db
-def test_progress_is_kept_for_the_next_try(create: Create) -> None:
+def test_progress_is_kept_for_the_next_attempt(create: Create) -> None:
     row = create(waiting_for="amocrm:lead:x", waiting_since=timezone.now())
     lease = Lease.acquire(row.pk)
     assert lease is not None
@@ -146,8 +156,8 @@ def test_progress_is_kept_for_the_next_try(create: Create) -> None:
 
     row.refresh_from_db()
     assert (row.waiting_for, row.waiting_since) == ("", None)
-    next_try = SubmissionProgress(row, lease)
-    assert (next_try.lead_id, next_try.action, next_try.note_sent_at) == (5, "created", sent_at)
+    later = SubmissionProgress(row, lease)
+    assert (later.lead_id, later.action, later.note_sent_at) == (5, "created", sent_at)
     progress.note_sending(None)
     row.refresh_from_db()
     assert (row.note_sent_at, progress.note_sent_at) == (None, None)
@@ -216,7 +226,7 @@ def test_of_two_processes_one_wins_each_submission(
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_a_claim_that_waited_for_another_transaction_sees_what_it_did(create: Create) -> None:
+def test_a_lease_that_waited_for_another_transaction_sees_what_it_did(create: Create) -> None:
     """READ COMMITTED: the second UPDATE must judge the row anew, once the first has committed."""
     from django.db import transaction
 
@@ -237,6 +247,95 @@ def test_a_claim_that_waited_for_another_transaction_sees_what_it_did(create: Cr
         assert results == []
     thread.join(30)
     assert results == [None]
+
+
+# A lost lease and a changed person are two things --------------------------------------------
+
+
+def taken_over() -> None:
+    """Another worker has leased every submission."""
+    Submission.objects.update(lease_token="another/1/x")
+
+
+def named_anew() -> None:
+    """Somebody else has named the person of the submissions by one more phone."""
+    named = identities(emails=["test@onai.academy"], phones=["+77012223344"], region="KZ")
+    ledger.resolve(conf.current().account, named)
+
+
+def before_recording(do: Callable[[], None]) -> Any:
+    """`do` happens between the answer to the POST and the record of the lead."""
+    record = ledger.record
+    done: list[bool] = []
+
+    def late(person: ledger.PersonState, lead_id: int) -> ledger.PersonState:
+        if not done:
+            done.append(True)
+            do()
+        return record(person, lead_id)
+
+    return mock.patch.object(ledger, "record", late)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("moment", "leads"),
+    [(partial(once_before, "create_lead"), 0), (before_recording, 1)],
+    ids=["at the checkpoint before the POST", "before the lead is known"],
+)
+def test_a_lost_lease_ends_the_delivery_at_once(
+    create: Create, sandbox: RunningSandbox, moment: Any, leads: int
+) -> None:
+    row = create()
+    requests: list[int] = []
+
+    def lose() -> None:
+        taken_over()
+        requests.append(len(sandbox.control.requests()))
+
+    with moment(lose):
+        assert deliver(row.pk) == DeliveryAttempt.Outcome.COME_BACK
+
+    assert requests == [len(sandbox.control.requests())]
+    assert len(sandbox.control.state()["leads"]) == leads
+    counted = totals()
+    assert (counted["lease_lost"], counted["claim_lost"]) == (1, 0)
+    attempt = row.delivery_attempts.get()
+    assert "passed to another worker" in attempt.error
+    assert row_of(row)["lease_token"] == "another/1/x"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("moment", "outcome"),
+    [
+        (partial(once_before, "create_lead"), DeliveryAttempt.Outcome.COME_BACK),
+        (before_recording, DeliveryAttempt.Outcome.DELIVERED),
+    ],
+    ids=["at the checkpoint before the POST", "while the lead is recorded"],
+)
+def test_a_changed_person_costs_no_lease(
+    create: Create, sandbox: RunningSandbox, moment: Any, outcome: DeliveryAttempt.Outcome
+) -> None:
+    row = create()
+    with moment(named_anew):
+        assert deliver(row.pk) == outcome
+    counted = totals()
+    assert (counted["lease_lost"], counted["claim_lost"]) == (0, 1)
+    assert row_of(row)["lease_token"] == ""
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("error", "attempts"), [(LeaseLost("lost"), 1), (PersonChanged("changed"), RECORD_ATTEMPTS)]
+)
+def test_only_a_changed_person_is_recorded_again(
+    create: Create, sandbox: RunningSandbox, error: ComeBack, attempts: int
+) -> None:
+    row = create()
+    with mock.patch.object(ledger, "record", side_effect=error) as record:
+        assert deliver(row.pk) == DeliveryAttempt.Outcome.COME_BACK
+    assert record.call_count == attempts
 
 
 @pytest.mark.django_db

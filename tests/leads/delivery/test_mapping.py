@@ -21,15 +21,12 @@ def submission(**values: object) -> Submission:
     )
 
 
-def test_the_person_goes_as_typed_with_the_whole_reference() -> None:
+def test_the_person_goes_as_named_with_the_whole_reference() -> None:
     row = submission(campaign_slug="autumn", utm={"utm_source": "google"})
     request = lead_request(row)
     assert request.reference == str(row.pk)
-    assert (request.name, request.email, request.phone) == (
-        "Аида",
-        "Test@onai.academy",
-        "8 (777) 111-22-33",
-    )
+    assert request.name == "Аида"
+    assert request.named == {("email", "test@onai.academy"), ("phone", "+77771112233")}
     assert request.lead_name == "Экспресс-курс: Аида"
     assert request.tags == ("Экспресс-курс", "autumn")
     assert request.utm == {"utm_source": "google"}

@@ -1,4 +1,4 @@
-"""What is due is rung for, once in a while, and not for nothing."""
+"""What is due is dispatched, once in a while, and not for nothing."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
-    """Everything that was rung for."""
+def dispatched(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
+    """Everything that was dispatched."""
     ids: list[UUID] = []
 
     def remember(submission_ids: list[UUID]) -> int:
@@ -40,7 +40,9 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
 
 
 @pytest.mark.django_db
-def test_due_submissions_are_rung_for_oldest_first(create: Create, heard: list[UUID]) -> None:
+def test_due_submissions_are_dispatched_oldest_first(
+    create: Create, dispatched: list[UUID]
+) -> None:
     now = timezone.now()
     young, old = create(next_attempt_at=now - SECOND), create(next_attempt_at=now - 9 * SECOND)
     create(next_attempt_at=NEVER)
@@ -49,30 +51,32 @@ def test_due_submissions_are_rung_for_oldest_first(create: Create, heard: list[U
     create(leased_until=NEVER)
     expired = create(next_attempt_at=now - 5 * SECOND, leased_until=now - SECOND)
     assert sweep.dispatch_due() == 3
-    assert heard == [old.pk, expired.pk, young.pk]
+    assert dispatched == [old.pk, expired.pk, young.pk]
 
 
 @pytest.mark.django_db
-def test_what_was_rung_lately_is_not_rung_again(create: Create, heard: list[UUID]) -> None:
+def test_what_was_dispatched_lately_is_not_dispatched_again(
+    create: Create, dispatched: list[UUID]
+) -> None:
     row = create()
     assert [sweep.dispatch_due(), sweep.dispatch_due()] == [1, 0]
     Submission.objects.update(dispatched_at=timezone.now() - 29 * SECOND)
     assert sweep.dispatch_due() == 0
     Submission.objects.update(dispatched_at=timezone.now() - 31 * SECOND)
     assert sweep.dispatch_due() == 1
-    assert heard == [row.pk, row.pk]
+    assert dispatched == [row.pk, row.pk]
 
 
 @pytest.mark.django_db
-def test_a_sweep_takes_no_more_than_its_limit(create: Create, heard: list[UUID]) -> None:
+def test_a_sweep_takes_no_more_than_its_limit(create: Create, dispatched: list[UUID]) -> None:
     rows = {create().pk for _ in range(5)}
     assert [sweep.dispatch_due(limit=2) for _ in range(4)] == [2, 2, 1, 0]
-    assert set(heard) == rows
+    assert set(dispatched) == rows
 
 
 @pytest.mark.django_db
-def test_while_the_account_is_paused_nothing_is_rung_and_then_all_at_once(
-    create: Create, heard: list[UUID]
+def test_while_the_account_is_paused_nothing_is_dispatched_and_then_all_at_once(
+    create: Create, dispatched: list[UUID]
 ) -> None:
     create()
     pause.begin(current().account, "token", "The token was revoked")
@@ -85,7 +89,7 @@ def test_while_the_account_is_paused_nothing_is_rung_and_then_all_at_once(
 @pytest.mark.django_db
 @pytest.mark.parametrize("work", [sweep.dispatch_due, sweep.deliver_due])
 def test_every_sweep_lets_the_pause_be_probed(
-    work: Any, heard: list[UUID], monkeypatch: pytest.MonkeyPatch
+    work: Any, dispatched: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     probes: list[int] = []
     monkeypatch.setattr("amocrm.account.probe.probe_if_due", lambda: probes.append(1))
@@ -94,7 +98,7 @@ def test_every_sweep_lets_the_pause_be_probed(
 
 
 @pytest.mark.django_db
-def test_a_bell_that_is_out_of_order_leaves_everything_due(
+def test_a_broker_that_does_not_answer_leaves_everything_due(
     create: Create, redis_server: RedisServer, settings: Settings
 ) -> None:
     create()
@@ -114,8 +118,8 @@ def test_a_bell_that_is_out_of_order_leaves_everything_due(
 @pytest.mark.needs_redis
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_sweeps_at_the_same_time_ring_each_submission_once(
-    create: Create, heard: list[UUID]
+def test_sweeps_at_the_same_time_dispatch_each_submission_once(
+    create: Create, dispatched: list[UUID]
 ) -> None:
     rows = {create().pk for _ in range(30)}
     start = threading.Barrier(8)
@@ -129,7 +133,7 @@ def test_sweeps_at_the_same_time_ring_each_submission_once(
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(one, range(8))) == 30
-    assert Counter(heard) == Counter(dict.fromkeys(rows, 1))
+    assert Counter(dispatched) == Counter(dict.fromkeys(rows, 1))
 
 
 @pytest.mark.django_db
