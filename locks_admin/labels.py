@@ -56,7 +56,8 @@ COUNTER_NAMES = {
     "lock_busy": _("lock busy"),
     "lock_lost": _("lock lost"),
     "lock_cleared": _("lock cleared"),
-    "claim_lost": _("claim lost"),
+    "claim_lost": _("person changed meanwhile"),
+    "lease_lost": _("delivery passed on"),
     "adopted": _("lead adopted"),
     "released": _("claim released"),
     "united": _("people united"),
@@ -66,15 +67,6 @@ COUNTER_NAMES = {
     "lead_left": _("lead left alone"),
     "account_paused": _("amoCRM paused"),
     "rate_limited": _("slowed down by amoCRM"),
-}
-# By the kind of the pause, as amocrm.api.responses and amocrm.api.pause name it.
-PAUSE_HELP = {
-    "token": _("Put a new token into AMOCRM_ACCESS_TOKEN and start the service anew."),
-    "unpaid": _("The owner of the account has to pay for it; deliveries then go on by themselves."),
-    "scope": _("Give the integration's user the right that is missing; deliveries then go on."),
-    "stage": _("Correct the setting that names the stage and start the service anew."),
-    "blocked": _("Wait, and ask amoCRM's support if it lasts: the block is lifted on their side."),
-    "rate": _("Nothing to do: it goes on by itself. Other integrations may use up the limit."),
 }
 COLUMNS = (
     ("person", _("Person")),

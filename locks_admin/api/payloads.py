@@ -12,7 +12,9 @@ from django.utils.translation import gettext as _
 from rest_framework import status as http
 from rest_framework.response import Response
 
+from amocrm import counters
 from amocrm.api.pause import AccountPause
+from amocrm.diagnostics import faults
 from amocrm.locks.clearing import Result
 from amocrm.locks.health import Health
 from amocrm.locks.history import LockEvent
@@ -35,6 +37,7 @@ Body = dict[str, Any]
 def status(redis: Health, deliveries: Deliveries, active: int | None) -> Body:
     """How things stand. Holds no personal data: anybody may read it."""
     rate = stats.requests_per_second(redis)
+    token = faults.of_token(timezone.now())
     return {
         "success": True,
         "system": {
@@ -50,8 +53,8 @@ def status(redis: Health, deliveries: Deliveries, active: int | None) -> Body:
             "paused": _paused(deliveries.paused),
         },
         "requests_per_second": None if rate is None else {"now": rate[0], "limit": rate[1]},
-        "events": stats.events_today(),
-        "token_warning": stats.token_warning(),
+        "events": counters.totals(),
+        "token_warning": token.text if token else None,
         "message": UNREADABLE if active is None else _verdict(redis),
         "timestamp": _now(),
     }

@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from amocrm.locks import health
 from amocrm.locks.clearing import Result
 from amocrm.locks.connection import REDIS_ERRORS
 from locks_admin import audit
@@ -72,7 +73,7 @@ class StatusView(LocksView):
 
     def get(self, request: Request) -> Response:
         """How things stand; 200 also without Redis."""
-        redis = stats.redis()
+        redis = health.check()
         return Response(payloads.status(redis, stats.deliveries(), stats.active_locks(redis)))
 
 
@@ -83,7 +84,7 @@ class LockListView(LocksView):
         """List them, in the order of ``sort``."""
         full = may_see_people(request.user)
         rows = ordered(_wanted(request), request.query_params.get("sort", ""), full=full)
-        return Response(payloads.listing(stats.redis(), rows, full=full))
+        return Response(payloads.listing(health.check(), rows, full=full))
 
     def delete(self, request: Request) -> Response:
         """Clear them; ``dry_run=true`` only counts, ``reason`` goes into the history."""

@@ -14,6 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from amocrm import counters
+from amocrm.locks import health
 from amocrm.locks.connection import REDIS_ERRORS
 from amocrm.locks.stats import last_hour
 from locks_admin.labels import COLUMNS, COUNTER_NAMES, STATE_NAMES
@@ -31,7 +33,7 @@ CHART_AGE = 30  # seconds that a chart is shown before it is made anew
 def page_context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any]:
     """Everything that the live part of the page shows."""
     full = may_see_people(user)
-    redis = stats.redis()
+    redis = health.check()
     deliveries = stats.deliveries()
     rows, unreadable = _read(connected=redis.connected)
     wanted, bad_filter = _wanted(params)
@@ -45,7 +47,7 @@ def page_context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any
         "rate": stats.requests_per_second(redis),
         "counters": _counters(),
         "counted_since": _utc_midnight(),
-        "troubles": alerts.find(redis, deliveries, rows, unreadable=unreadable),
+        "alerts": alerts.find(redis, deliveries, rows, unreadable=unreadable),
         "is_known": redis.connected and not unreadable,
         "total": len(rows),
         "stale": sum(row.state in STALE for row in rows),
@@ -129,7 +131,7 @@ def _charts(*, connected: bool) -> list[charts.Panel] | None:
 
 
 def _counters() -> list[tuple[Any, int]]:
-    totals = stats.events_today()
+    totals = counters.totals()
     return [(COUNTER_NAMES.get(name, name), count) for name, count in totals.items() if count]
 
 

@@ -13,7 +13,7 @@ from amocrm import conf
 from amocrm.account.links import contact_url, lead_url
 from amocrm.account.schema import fetch_schema
 from amocrm.api.client import connect
-from amocrm.diagnostics import duplicate_scan
+from amocrm.diagnostics import duplicate_scan, faults
 from amocrm.diagnostics.duplicate_scan import PersonWithDuplicates
 from amocrm.errors import AmoError
 
@@ -39,9 +39,9 @@ class Command(BaseCommand):
             with connect(settings) as client:
                 schema = fetch_schema(client, settings)
                 if schema is None:
+                    advice = _("Run manage.py amocrm_check: it shows which there are.")
                     raise CommandError(
-                        _("The account has no such pipeline: see manage.py amocrm_check."),
-                        returncode=COULD_NOT_LOOK,
+                        f"{faults.no_pipeline(settings)} {advice}", returncode=COULD_NOT_LOOK
                     )
                 counted = duplicate_scan.scan(client, schema.pipeline_id, self._report)
                 duplicate_scan.refresh_known_duplicates(

@@ -204,9 +204,9 @@ def test_until_when_the_token_is_good(
 
 def test_a_token_that_cannot_be_one(sandbox: RunningSandbox, settings: Settings) -> None:
     settings.AMOCRM_ACCESS_TOKEN = "with blank "
-    found = findings()
-    assert levels(found)["settings"] == {"error"}
-    assert "account" not in found
+    (finding,) = findings()["account"]
+    assert finding["level"] == "error"
+    assert "AMOCRM_ACCESS_TOKEN" in finding["text"]
     assert sandbox.control.requests() == []
 
 

@@ -13,10 +13,9 @@ from django.utils import timezone
 from pytest_django.asserts import assertRedirects
 from pytest_django.fixtures import Settings
 
-from amocrm.api import pause, responses
+from amocrm.api import pause
 from amocrm.locks import history
 from amocrm.models import AccountState
-from locks_admin import labels
 from locks_admin.masking import pseudonym
 from locks_admin.monitor import lock_status
 from locks_admin.monitor.filters import ordered
@@ -321,11 +320,6 @@ def test_the_order_of_masked_people_tells_nothing(locks: Locks, viewer: User) ->
 def test_whoever_comes_back_to_clearing_without_a_form_is_told(operator: User) -> None:
     text = browser(operator).get(CLEAR, follow=True).content.decode()
     assert "Nothing was cleared: choose again." in text
-
-
-def test_every_kind_of_pause_comes_with_advice() -> None:
-    kinds = {row.kind for row in responses.RULES if row.meaning is responses.Meaning.PAUSE}
-    assert set(labels.PAUSE_HELP) == {*kinds, "rate"}
 
 
 def test_the_page_is_divided_and_sorted(locks: Locks, operator: User) -> None:
