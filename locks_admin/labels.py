@@ -1,4 +1,4 @@
-"""What states, events and columns are called on the page."""
+"""What results, events, counters and columns are called on the page."""
 
 from __future__ import annotations
 
@@ -6,16 +6,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from amocrm.locks import history
-from amocrm.locks.clearing import Result
-from leads.models import Submission
+from amocrm.locks.clearing import ClearResult
 from locks_admin.monitor.lock_status import State
 
-STATE_NAMES = {
-    State.LIVE: _("live"),
-    State.OVERDUE: _("overdue"),
-    State.ORPHAN: _("orphan"),
-    State.UNKNOWN: _("unknown"),
-}
 STATE_HELP = {
     State.LIVE: _("its delivery is running"),
     State.OVERDUE: _("its delivery is running for longer than LOCK_TTL"),
@@ -24,23 +17,25 @@ STATE_HELP = {
 }
 # What became of ``count`` locks that were to be cleared.
 CLEAR_RESULTS = {
-    Result.CLEARED: ngettext_lazy("Cleared %(count)d lock.", "Cleared %(count)d locks.", "count"),
-    Result.UNKNOWN: ngettext_lazy(
+    ClearResult.CLEARED: ngettext_lazy(
+        "Cleared %(count)d lock.", "Cleared %(count)d locks.", "count"
+    ),
+    ClearResult.UNKNOWN: ngettext_lazy(
         "Redis went silent: whether %(count)d lock was cleared is not known. Look again.",
         "Redis went silent: whether %(count)d locks were cleared is not known. Look again.",
         "count",
     ),
-    Result.NOT_A_LOCK: ngettext_lazy(
+    ClearResult.NOT_A_LOCK: ngettext_lazy(
         "%(count)d key holds no lock and was left: remove it with redis-cli.",
         "%(count)d keys hold no lock and were left: remove them with redis-cli.",
         "count",
     ),
-    Result.CHANGED: ngettext_lazy(
+    ClearResult.CHANGED: ngettext_lazy(
         "%(count)d lock changed hands meanwhile and was left.",
         "%(count)d locks changed hands meanwhile and were left.",
         "count",
     ),
-    Result.MISSING: ngettext_lazy(
+    ClearResult.MISSING: ngettext_lazy(
         "%(count)d lock was gone already.", "%(count)d locks were gone already.", "count"
     ),
 }
@@ -76,4 +71,3 @@ COLUMNS = (
     ("left", _("Time left")),
     ("waiting", _("Waiting")),
 )
-FORM_NAMES = dict(Submission.Form.choices)

@@ -15,11 +15,11 @@ from rest_framework.response import Response
 from amocrm import counters
 from amocrm.api.pause import AccountPause
 from amocrm.diagnostics import faults
-from amocrm.locks.clearing import Result
+from amocrm.locks.clearing import ClearResult
 from amocrm.locks.health import Health
 from amocrm.locks.history import LockEvent
 from locks_admin.labels import CLEAR_RESULTS
-from locks_admin.masking import shown_name, shown_text
+from locks_admin.masking import Masker
 from locks_admin.monitor import stats
 from locks_admin.monitor.lock_status import LockStatus
 from locks_admin.monitor.stats import Deliveries
@@ -60,17 +60,17 @@ def status(redis: Health, deliveries: Deliveries, active: int | None) -> Body:
     }
 
 
-def listing(redis: Health, rows: Sequence[LockStatus], *, full: bool) -> Body:
+def listing(redis: Health, locks: Sequence[LockStatus], masker: Masker) -> Body:
     """The locks."""
     return {
         "success": True,
         "redis": {"connected": redis.connected, "available": redis.available},
-        "locks": {"count": len(rows), "items": [_item(row, full=full) for row in rows]},
+        "locks": {"count": len(locks), "items": [_item(lock, masker) for lock in locks]},
         "timestamp": _now(),
     }
 
 
-def events(found: Sequence[LockEvent], *, full: bool) -> Body:
+def events(found: Sequence[LockEvent], masker: Masker) -> Body:
     """The latest events, newest first."""
     return {
         "success": True,
@@ -78,13 +78,13 @@ def events(found: Sequence[LockEvent], *, full: bool) -> Body:
             {
                 "at": _iso(event.at),
                 "kind": str(event.kind),
-                "key": shown_name(event.name, full=full),
+                "key": masker.name(event.name),
                 "holder_id": event.holder_id,
                 "submission": event.reference,
                 "waited_ms": event.waited_ms,
                 "held_ms": event.held_ms,
                 "by": event.by,
-                "why": shown_text(event.why, full=full),
+                "why": masker.text(event.why),
             }
             for event in found
         ],
@@ -118,15 +118,15 @@ def changed_hands() -> str:
     return _("Somebody else holds this lock now: nothing was cleared.")
 
 
-def went_silent(unknown: int, *, cleared: int) -> Response:
-    """503 where Redis did not say what became of the last ones."""
-    error = CLEAR_RESULTS[Result.UNKNOWN] % {"count": unknown}
+def unknown_outcome(unknown: int, *, cleared: int) -> Response:
+    """503 where Redis stopped answering before all were cleared."""
+    error = CLEAR_RESULTS[ClearResult.UNKNOWN] % {"count": unknown}
     return refusal(http.HTTP_503_SERVICE_UNAVAILABLE, error, cleared=cleared)
 
 
-def redis_down(trouble: Exception, *, listing: bool) -> Response:
+def redis_down(exc: Exception, *, listing: bool) -> Response:
     """503 in the shape of the answer that was asked for."""
-    error = _("Redis does not answer: %(trouble)s") % {"trouble": trouble}
+    error = _("Redis does not answer: %(error)s") % {"error": exc}
     if not listing:
         return refusal(http.HTTP_503_SERVICE_UNAVAILABLE, error)
     body: Body = {
@@ -148,8 +148,7 @@ def needs_login(error: str) -> Body:
     return {"success": False, "error": f"{error} {advice}"}
 
 
-def _item(row: LockStatus, *, full: bool) -> Body:
-    lock = row.lock
+def _item(lock: LockStatus, masker: Masker) -> Body:
     seconds = None if lock.ttl_ms is None else ceil(lock.ttl_ms / 1000)
     owner = lock.holder and {
         "host": lock.holder.host,
@@ -158,15 +157,15 @@ def _item(row: LockStatus, *, full: bool) -> Body:
         "acquired_at": _iso(lock.holder.acquired_at),
     }
     return {
-        "key": shown_name(lock.name, full=full),
+        "key": masker.name(lock.name),
         "ttl_ms": lock.ttl_ms,
         "ttl_seconds": seconds,
         "expires_in": "never" if seconds is None else f"{seconds}s",
         "owner": owner,
         "holder_id": lock.holder_id,
         "held_ms": lock.held_ms,
-        "state": str(row.state),
-        "waiting": row.waiting,
+        "state": str(lock.state),
+        "waiting": lock.waiting,
     }
 
 

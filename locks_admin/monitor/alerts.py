@@ -89,7 +89,7 @@ def _of_locks(locks: Sequence[LockStatus]) -> Iterable[Finding]:
             code="overdue",
             title=_("Some locks are overdue"),
         )
-    if any(lock.lock.ttl_ms is None for lock in locks):
+    if any(lock.ttl_ms is None for lock in locks):
         yield Finding(
             "warning",
             "locks",

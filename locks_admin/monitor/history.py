@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from amocrm import conf
 from amocrm.locks import history
 from amocrm.locks.history import Kind, LockEvent
-from locks_admin.masking import pseudonym
+from locks_admin.masking import Masker, pseudonym
 from locks_admin.monitor.filters import BadFilter, is_found
 
 DEFAULT_LIMIT = 50
@@ -26,13 +26,14 @@ _ENDS = frozenset({Kind.RELEASED, Kind.LOST, Kind.EXPIRED, Kind.CLEARED})
 
 def latest(
     limit: int,
+    masker: Masker,
     *,
-    words: str = "",
+    query: str = "",
     of: str = "",
-    full: bool,
     held: Collection[str] | None = None,
 ) -> list[LockEvent]:
-    """The newest events first: those whose person or holder has ``words``, or of handle ``of``.
+    """The newest events first: those whose person or holder has ``query``, and whose lock's
+    pseudonym is ``of``.
 
     ``held`` are the holder ids in Redis now; with them, silent expiries are told too. Nothing
     is told when locks are switched off. Raises one of ``amocrm.locks.connection.REDIS_ERRORS`` when
@@ -43,9 +44,9 @@ def latest(
 
     def match(event: LockEvent) -> bool:
         is_theirs = not of or pseudonym(event.name) == of
-        return is_theirs and is_found(words, event.name, event.holder_id, full=full)
+        return is_theirs and is_found(query, event.name, event.holder_id, masker)
 
-    events = history.latest(limit, match if words.strip() or of else None)
+    events = history.latest(limit, match if query.strip() or of else None)
     return events if held is None else with_expiries(events, held)[:limit]
 
 
