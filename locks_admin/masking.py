@@ -1,8 +1,8 @@
 """Who a lock is about, and how much of that an operator may see.
 
-Personal data is shown to those who may view submissions, because the same e-mails and phones
-stand there; everybody else sees masked names, finds nothing by searching for a whole one, and
-gets masked keys in the JSON too.
+Those who may view submissions see e-mails and phones in full, because they can read them there
+anyway. Everybody else sees masked names, finds nobody by a whole one, and gets masked keys in the
+JSON too.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class Masker:
 
 def pseudonym(name: str) -> str:
     """A short stand-in for a lock's name, for pages and links: it tells nobody who it is."""
+    # The salt has an older word for it, so that links people have kept still work.
     return salted_hmac("locks_admin.handle", name).hexdigest()[:_PSEUDONYM_LENGTH]
 
 

@@ -8,7 +8,7 @@ and stays paused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from django.db import DatabaseError
@@ -67,24 +67,16 @@ def _asked_findings(settings: conf.AmoSettings, *, create_test_lead: bool) -> Fi
         client = connected.probing()
         yield from _account_findings(settings, client.account())
         for step in (_schema_findings, _pace_findings):
-            yield from _guarded(step, client, settings)
+            try:
+                yield from step(client, settings)
+            except AmoError as error:
+                yield faults.no_answer(settings, error)
         sample = None
         if create_test_lead:
             sample, finding = _test_lead(client, settings)
             yield finding
         contact_id = sample.contact_id if sample and not sample.merged else None
-        yield from _guarded(
-            lambda asked, known: _phone_findings(asked, known, contact_id), client, settings
-        )
-
-
-def _guarded(
-    step: Callable[[Client, conf.AmoSettings], Findings], client: Client, settings: conf.AmoSettings
-) -> Findings:
-    try:
-        yield from step(client, settings)
-    except AmoError as error:
-        yield faults.no_answer(settings, error)
+        yield phone_search.finding(client, settings, contact_id)
 
 
 def _settings_findings(settings: conf.AmoSettings) -> Findings:
@@ -182,38 +174,6 @@ def _pace_findings(client: Client, settings: conf.AmoSettings) -> Findings:
     )
     if paused := pause.current():
         yield faults.of_pause(paused)
-
-
-def _phone_findings(client: Client, settings: conf.AmoSettings, contact_id: int | None) -> Findings:
-    verdict = phone_search.find_out(client, settings, contact_id)
-    needed = {"digits": "PHONE_SEARCH=digits", "all": "PHONE_SEARCH=all"}
-    if verdict is None:
-        yield Finding(
-            "warning",
-            "search",
-            _("Whether the search sees through a formatted phone could not be found out."),
-            _("Run amocrm_check --create-test-lead, or set PHONE_SEARCH=all to be safe."),
-        )
-    elif verdict == "neither":
-        yield Finding(
-            "warning",
-            "search",
-            _("The search finds a formatted phone in no spelling that we try."),
-            _("Set PHONE_SEARCH=all and keep phones in the CRM in one form, as +77771112233."),
-        )
-    elif verdict == "digits":
-        text = _("The search sees through a formatted phone: %(setting)s is enough.")
-        yield Finding("ok", "search", text % {"setting": needed["digits"]})
-    elif settings.phone_search == "all":
-        text = _("The search finds a phone as it is printed only: %(setting)s is needed and set.")
-        yield Finding("ok", "search", text % {"setting": needed["all"]})
-    else:
-        yield Finding(
-            "error",
-            "search",
-            _("The search does not see through a formatted phone: people would get second leads."),
-            _("Set PHONE_SEARCH=all."),
-        )
 
 
 def _test_lead(client: Client, settings: conf.AmoSettings) -> tuple[SampleLead | None, Finding]:

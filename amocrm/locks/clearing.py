@@ -1,4 +1,4 @@
-"""Taking locks away from their holders, on an operator's word.
+"""Clearing locks: an operator takes them away from their holders.
 
 A lock is removed only while it still holds the value that the operator saw, by the library's
 own release script, which also wakes one waiter. ``reset()`` compares nothing and

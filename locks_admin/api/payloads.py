@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import status as http
 from rest_framework.response import Response
 
@@ -29,7 +30,18 @@ NOT_CONNECTED = "⚠️ Redis not connected: submissions are accepted, deliverie
 NOT_WRITABLE = "⚠️ Redis does not accept writes: submissions are accepted, deliveries wait"
 UNREADABLE = "⚠️ Redis answers, but its locks cannot be listed: how many there are is not known"
 SWITCHED_OFF = "⚠️ Locks are switched off: REDIS_ENABLED must be true"
-
+# One lock that was to be cleared and was not: the status, and why.
+REFUSALS = {
+    ClearResult.MISSING: (http.HTTP_404_NOT_FOUND, gettext_lazy("There is no such lock.")),
+    ClearResult.CHANGED: (
+        http.HTTP_409_CONFLICT,
+        gettext_lazy("Somebody else holds this lock now: nothing was cleared."),
+    ),
+    ClearResult.NOT_A_LOCK: (
+        http.HTTP_409_CONFLICT,
+        gettext_lazy("This key holds no lock: remove it with redis-cli."),
+    ),
+}
 
 Body = dict[str, Any]
 
@@ -113,9 +125,10 @@ def refusal(code: int, error: str, *, cleared: int = 0) -> Response:
     return Response(body, status=code)
 
 
-def changed_hands() -> str:
+def not_cleared(result: ClearResult) -> Response:
     """Why one lock was left."""
-    return _("Somebody else holds this lock now: nothing was cleared.")
+    code, error = REFUSALS[result]
+    return refusal(code, str(error))
 
 
 def unknown_outcome(unknown: int, *, cleared: int) -> Response:

@@ -94,10 +94,10 @@ class LockListView(LocksView):
         locks = _filtered(request, masker)
         if flag(request.query_params, "dry_run"):
             return Response(payloads.would_clear(len(locks)))
-        outcome = _clear(request, locks, masker)
-        if unknown := outcome[ClearResult.UNKNOWN]:
-            return payloads.unknown_outcome(unknown, cleared=outcome[ClearResult.CLEARED])
-        return Response(payloads.cleared(outcome[ClearResult.CLEARED]))
+        results = _clear(request, locks, masker)
+        if unknown := results[ClearResult.UNKNOWN]:
+            return payloads.unknown_outcome(unknown, cleared=results[ClearResult.CLEARED])
+        return Response(payloads.cleared(results[ClearResult.CLEARED]))
 
 
 class LockView(LocksView):
@@ -112,7 +112,7 @@ class LockView(LocksView):
         masker = Masker.for_user(request.user)
         locks = _listed_as(key, masker)
         if not locks:
-            return payloads.refusal(status.HTTP_404_NOT_FOUND, _("There is no such lock."))
+            return payloads.not_cleared(ClearResult.MISSING)
         holder_id = request.query_params.get("holder_id")
         meant = [lock for lock in locks if holder_id in (None, lock.holder_id)]
         if len(meant) > 1:
@@ -120,7 +120,7 @@ class LockView(LocksView):
                 status.HTTP_409_CONFLICT, _("Several locks look like this one: add its holder_id.")
             )
         if not meant:
-            return payloads.refusal(status.HTTP_409_CONFLICT, payloads.changed_hands())
+            return payloads.not_cleared(ClearResult.CHANGED)
         chosen = LockFilter.read(request.query_params).apply(meant, masker)
         if flag(request.query_params, "dry_run"):
             return Response(payloads.would_clear(len(chosen)))
@@ -168,14 +168,10 @@ def _clear(request: Request, locks: Sequence[LockStatus], masker: Masker) -> Cou
     return Counter(one.result for one in outcome)
 
 
-def _cleared_one(outcome: Counter[ClearResult]) -> Response:
-    if outcome[ClearResult.MISSING]:
-        return payloads.refusal(status.HTTP_404_NOT_FOUND, _("There is no such lock."))
-    if outcome[ClearResult.CHANGED]:
-        return payloads.refusal(status.HTTP_409_CONFLICT, payloads.changed_hands())
-    if outcome[ClearResult.NOT_A_LOCK]:
-        error = _("This key holds no lock: remove it with redis-cli.")
-        return payloads.refusal(status.HTTP_409_CONFLICT, error)
-    if outcome[ClearResult.UNKNOWN]:
+def _cleared_one(results: Counter[ClearResult]) -> Response:
+    for result in payloads.REFUSALS:
+        if results[result]:
+            return payloads.not_cleared(result)
+    if results[ClearResult.UNKNOWN]:
         return payloads.unknown_outcome(1, cleared=0)
-    return Response(payloads.cleared(outcome[ClearResult.CLEARED]))
+    return Response(payloads.cleared(results[ClearResult.CLEARED]))

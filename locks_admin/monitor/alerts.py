@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from amocrm.diagnostics import faults
 from amocrm.diagnostics.finding import Finding
 from amocrm.locks.health import Health
-from locks_admin.formats import in_words
+from locks_admin.formats import duration
 from locks_admin.monitor.lock_status import LockStatus, State
 from locks_admin.monitor.stats import Deliveries
 
@@ -53,7 +53,7 @@ def _late(redis: Health, deliveries: Deliveries) -> Finding | None:
     return Finding(
         "error",
         "deliveries",
-        _("A submission has been due for %(time)s.") % {"time": in_words(late * 1000)},
+        _("A submission has been due for %(time)s.") % {"time": duration(late * 1000)},
         _(
             "The Celery worker or beat may not be running; this delivers by hand, and safely "
             "beside them:"

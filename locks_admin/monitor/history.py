@@ -1,7 +1,7 @@
-"""What happened to the locks lately, with the endings that nobody was left to write down.
+"""What happened to the locks lately, including expiries that nobody recorded.
 
-A holder that dies leaves no trace: its lock runs out in silence. That is told here, from an
-acquisition without an end whose value is no longer in Redis.
+A holder that dies records nothing, and its lock expires. Such an expiry is concluded here from
+an acquisition without an end whose value is no longer in Redis.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def latest(
     """The newest events first: those whose person or holder has ``query``, and whose lock's
     pseudonym is ``of``.
 
-    ``held`` are the holder ids in Redis now; with them, silent expiries are told too. Nothing
-    is told when locks are switched off. Raises one of ``amocrm.locks.connection.REDIS_ERRORS`` when
-    Redis does not answer.
+    ``held`` are the holder ids in Redis now; with them, expiries that nobody recorded are added.
+    There are no events when locks are switched off. Raises one of
+    ``amocrm.locks.connection.REDIS_ERRORS`` when Redis does not answer.
     """
     if not conf.current().redis_enabled:
         return []
@@ -59,7 +59,7 @@ def with_expiries(events: list[LockEvent], held: Collection[str]) -> list[LockEv
     ended = {event.holder_id for event in events if event.kind in _ENDS}
     ttl = timedelta(seconds=conf.current().lock_ttl)
     now = timezone.now()
-    silent = [
+    unrecorded = [
         replace(event, id=f"{event.id}-end", at=event.at + ttl, kind=Kind.EXPIRED, waited_ms=None)
         for event in events
         if event.kind is Kind.ACQUIRED
@@ -67,7 +67,7 @@ def with_expiries(events: list[LockEvent], held: Collection[str]) -> list[LockEv
         and event.holder_id not in held
         and event.at + ttl <= now
     ]
-    return sorted([*events, *silent], key=lambda event: event.at, reverse=True)
+    return sorted([*events, *unrecorded], key=lambda event: event.at, reverse=True)
 
 
 def read_limit(text: str) -> int:

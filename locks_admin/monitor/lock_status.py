@@ -11,6 +11,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Min, TextChoices
@@ -121,8 +122,7 @@ def _describe(rows: Sequence[LockRow]) -> list[LockStatus]:
         LockStatus(
             **vars(row),
             state=_state(row, deliverers, ttl_ms),
-            waiting=waiting.get(row.name, (0, None))[0],
-            waiting_since=waiting.get(row.name, (0, None))[1],
+            **waiting.get(row.name, {}),
         )
         for row in rows
     ]
@@ -162,7 +162,8 @@ def _deliverers() -> dict[str, str]:
     return {str(pk): token for pk, token in leased.values_list("pk", "lease_token")}
 
 
-def _waiting() -> dict[str, tuple[int, datetime | None]]:
+def _waiting() -> dict[str, dict[str, Any]]:
+    """How many submissions wait for each lock, and since when."""
     counted = (
         Submission.objects.filter(status=Submission.Status.ACCEPTED)
         .exclude(waiting_for="")
@@ -170,7 +171,7 @@ def _waiting() -> dict[str, tuple[int, datetime | None]]:
         .values_list("waiting_for")
         .annotate(many=Count("pk"), since=Min("waiting_since"))
     )
-    return {name: (many, since) for name, many, since in counted}
+    return {name: {"waiting": many, "waiting_since": since} for name, many, since in counted}
 
 
 def _uuid(text: str) -> UUID | None:

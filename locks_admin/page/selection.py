@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from django.http import QueryDict
 
+from locks_admin.masking import pseudonym
 from locks_admin.monitor.lock_status import STALE, LockStatus
 
 
@@ -33,7 +34,7 @@ class Selection:
     @classmethod
     def of_tokens(cls, tokens: Iterable[str], locks: Iterable[LockStatus]) -> Selection:
         """Those of ``locks`` that are chosen and have not changed hands."""
-        by_pseudonym = {lock.token.partition(" ")[0]: lock for lock in locks}
+        by_pseudonym = {pseudonym(lock.name): lock for lock in locks}
         selection = cls()
         for token in dict.fromkeys(filter(None, tokens)):
             lock = by_pseudonym.get(token.partition(" ")[0])

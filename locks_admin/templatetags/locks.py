@@ -10,8 +10,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from amocrm.locks.history import Kind
-from locks_admin import masking
-from locks_admin.formats import in_words
+from locks_admin import formats, masking
 from locks_admin.labels import EVENT_NAMES, STATE_HELP
 from locks_admin.masking import Masker
 from locks_admin.monitor.lock_status import State
@@ -46,8 +45,8 @@ def event_name(kind: Kind) -> Any:
 
 @register.filter
 def duration(ms: float | None) -> str:
-    """Milliseconds in words; a dash for none."""
-    return "—" if ms is None else in_words(ms)
+    """Milliseconds for people; a dash for none."""
+    return "—" if ms is None else formats.duration(ms)
 
 
 @register.filter
