@@ -103,11 +103,14 @@ def test_another_language_is_refused() -> None:
         run("--language", "kk")
 
 
-def test_an_unknown_stage_is_to_be_fixed(sandbox: RunningSandbox, settings: Settings) -> None:
-    settings.AMOCRM_STATUS_CARD = 999
+@pytest.mark.parametrize("stage", [999, 32392156], ids=["unknown", "Неразобранное"])
+def test_a_stage_that_takes_no_leads_is_to_be_fixed(
+    sandbox: RunningSandbox, settings: Settings, stage: int
+) -> None:
+    settings.AMOCRM_STATUS_CARD = stage
     status, shown = run("--language", "en")
     assert status == 1
-    assert "❌ AMOCRM_STATUS_CARD is 999" in shown
+    assert f"❌ AMOCRM_STATUS_CARD is {stage}" in shown
     assert "→ Choose one of these: 32392159 Новая заявка" in shown
 
 
