@@ -19,16 +19,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from amocrm.api import pause
-from amocrm.locks.clearing import Result
+from amocrm.locks import clearing
+from amocrm.locks.clearing import ClearResult
 from amocrm.locks.connection import REDIS_ERRORS
 from locks_admin import audit
 from locks_admin.labels import CLEAR_RESULTS
-from locks_admin.masking import may_see_people
+from locks_admin.masking import Masker
 from locks_admin.models import Lock
 from locks_admin.monitor import lock_status
 from locks_admin.page.context import page_context
-from locks_admin.page.rows import shown
-from locks_admin.page.selection import Selection, as_shown, chosen
+from locks_admin.page.selection import Selection
 
 if TYPE_CHECKING:
     _LockAdmin = admin.ModelAdmin[Lock]
@@ -37,11 +37,11 @@ else:
 
 REFRESH_SECONDS = 2
 _LEVELS = {
-    Result.CLEARED: messages.SUCCESS,
-    Result.UNKNOWN: messages.ERROR,
-    Result.NOT_A_LOCK: messages.WARNING,
-    Result.CHANGED: messages.WARNING,
-    Result.MISSING: messages.INFO,
+    ClearResult.CLEARED: messages.SUCCESS,
+    ClearResult.UNKNOWN: messages.ERROR,
+    ClearResult.NOT_A_LOCK: messages.WARNING,
+    ClearResult.CHANGED: messages.WARNING,
+    ClearResult.MISSING: messages.INFO,
 }
 
 
@@ -99,17 +99,21 @@ class LockAdmin(_LockAdmin):
             messages.info(request, _("Nothing was cleared: choose again."))
             return _back()
         try:
-            rows = lock_status.read()
+            locks = lock_status.read()
             if "confirmed" not in request.POST:
-                return self._confirm(request, chosen(request.POST, rows))
-            choice = as_shown(request.POST.get("shown", "").splitlines(), rows)
+                return self._confirm(request, Selection.of_form(request.POST, locks))
+            tokens = request.POST.get("shown", "").splitlines()
+            selection = Selection.of_tokens(tokens, locks)
             why = audit.reason(request.POST.get("reason", ""))
             if not why:
-                return self._confirm(request, choice, reason_missing=True)
-            self._clear(request, choice, why)
-        except REDIS_ERRORS as trouble:
-            text = _("Redis does not answer, so nothing was cleared: %(trouble)s")
-            messages.error(request, text % {"trouble": trouble})
+                return self._confirm(request, selection, reason_missing=True)
+            user = _user(request)
+            outcome = clearing.clear(selection.locks, by=user.get_username(), why=why)
+            audit.log_cleared(user, outcome, Masker.for_user(user), why=why)
+            _report(request, selection, Counter(one.result for one in outcome))
+        except REDIS_ERRORS as error:
+            text = _("Redis does not answer, so nothing was cleared: %(error)s")
+            messages.error(request, text % {"error": error})
         return _back()
 
     def resume_view(self, request: HttpRequest) -> HttpResponse:
@@ -124,29 +128,22 @@ class LockAdmin(_LockAdmin):
         return _back()
 
     def _confirm(
-        self, request: HttpRequest, choice: Selection, *, reason_missing: bool = False
+        self, request: HttpRequest, selection: Selection, *, reason_missing: bool = False
     ) -> HttpResponse:
-        if not choice.going:
-            _report(request, choice, Counter())
-            if not (choice.changed or choice.gone):
+        if not selection.locks:
+            _report(request, selection, Counter())
+            if not (selection.changed or selection.gone):
                 messages.warning(request, _("No lock was chosen, so there is nothing to clear."))
             return _back()
-        rows = shown(choice.going, full=may_see_people(request.user))
         context = {
             **self._context(request, _("Clear locks?")),
-            "choice": choice,
-            "rows": rows,
-            "delivering": sum(row.delivering for row in rows),
+            "selection": selection,
+            "masker": Masker.for_user(request.user),
+            "delivering": sum(lock.is_delivering for lock in selection.locks),
             "reason_missing": reason_missing,
             "longest_reason": audit.LONGEST_REASON,
         }
         return TemplateResponse(request, "admin/locks_admin/lock/confirm.html", context)
-
-    def _clear(self, request: HttpRequest, choice: Selection, why: str) -> None:
-        user = _user(request)
-        outcome = lock_status.clear(choice.going, by=user.get_username(), why=why)
-        audit.log_cleared(user, outcome, why=why)
-        _report(request, choice, lock_status.tally(outcome))
 
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
         return {
@@ -165,11 +162,12 @@ class LockAdmin(_LockAdmin):
             raise PermissionDenied
 
 
-def _report(request: HttpRequest, choice: Selection, results: Counter[Result]) -> None:
-    counts = results + Counter({Result.CHANGED: choice.changed, Result.MISSING: choice.gone})
-    for ending, level in _LEVELS.items():
-        if count := counts[ending]:
-            messages.add_message(request, level, CLEAR_RESULTS[ending] % {"count": count})
+def _report(request: HttpRequest, selection: Selection, results: Counter[ClearResult]) -> None:
+    left = {ClearResult.CHANGED: selection.changed, ClearResult.MISSING: selection.gone}
+    counts = results + Counter(left)
+    for result, level in _LEVELS.items():
+        if count := counts[result]:
+            messages.add_message(request, level, CLEAR_RESULTS[result] % {"count": count})
 
 
 def _user(request: HttpRequest) -> User:

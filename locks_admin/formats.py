@@ -1,4 +1,4 @@
-"""Spans of time in words, as short as they can be read."""
+"""Durations for people, as short as they can be read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 
 
-def in_words(ms: float) -> str:
+def duration(ms: float) -> str:
     """``340 ms``, ``12.3 s``, ``4 min 10 s``, ``2 h 5 min``, ``3 d 4 h``."""
     if ms < _SECOND:
         return _("%(ms)d ms") % {"ms": ms}

@@ -1,4 +1,4 @@
-"""What states, events and columns are called on the page."""
+"""What results, events, counters and columns are called on the page."""
 
 from __future__ import annotations
 
@@ -6,16 +6,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from amocrm.locks import history
-from amocrm.locks.clearing import Result
-from leads.models import Submission
+from amocrm.locks.clearing import ClearResult
 from locks_admin.monitor.lock_status import State
 
-STATE_NAMES = {
-    State.LIVE: _("live"),
-    State.OVERDUE: _("overdue"),
-    State.ORPHAN: _("orphan"),
-    State.UNKNOWN: _("unknown"),
-}
 STATE_HELP = {
     State.LIVE: _("its delivery is running"),
     State.OVERDUE: _("its delivery is running for longer than LOCK_TTL"),
@@ -24,23 +17,25 @@ STATE_HELP = {
 }
 # What became of ``count`` locks that were to be cleared.
 CLEAR_RESULTS = {
-    Result.CLEARED: ngettext_lazy("Cleared %(count)d lock.", "Cleared %(count)d locks.", "count"),
-    Result.UNKNOWN: ngettext_lazy(
+    ClearResult.CLEARED: ngettext_lazy(
+        "Cleared %(count)d lock.", "Cleared %(count)d locks.", "count"
+    ),
+    ClearResult.UNKNOWN: ngettext_lazy(
         "Redis went silent: whether %(count)d lock was cleared is not known. Look again.",
         "Redis went silent: whether %(count)d locks were cleared is not known. Look again.",
         "count",
     ),
-    Result.NOT_A_LOCK: ngettext_lazy(
+    ClearResult.NOT_A_LOCK: ngettext_lazy(
         "%(count)d key holds no lock and was left: remove it with redis-cli.",
         "%(count)d keys hold no lock and were left: remove them with redis-cli.",
         "count",
     ),
-    Result.CHANGED: ngettext_lazy(
+    ClearResult.CHANGED: ngettext_lazy(
         "%(count)d lock changed hands meanwhile and was left.",
         "%(count)d locks changed hands meanwhile and were left.",
         "count",
     ),
-    Result.MISSING: ngettext_lazy(
+    ClearResult.MISSING: ngettext_lazy(
         "%(count)d lock was gone already.", "%(count)d locks were gone already.", "count"
     ),
 }
@@ -56,7 +51,8 @@ COUNTER_NAMES = {
     "lock_busy": _("lock busy"),
     "lock_lost": _("lock lost"),
     "lock_cleared": _("lock cleared"),
-    "claim_lost": _("claim lost"),
+    "claim_lost": _("person changed meanwhile"),
+    "lease_lost": _("delivery passed on"),
     "adopted": _("lead adopted"),
     "released": _("claim released"),
     "united": _("people united"),
@@ -64,17 +60,9 @@ COUNTER_NAMES = {
     "duplicate_found": _("duplicate found"),
     "duplicate_closed": _("duplicate closed"),
     "lead_left": _("lead left alone"),
+    "stage_missing": _("stage missing"),
     "account_paused": _("amoCRM paused"),
     "rate_limited": _("slowed down by amoCRM"),
-}
-# By the kind of the pause, as amocrm.api.responses and amocrm.api.pause name it.
-PAUSE_HELP = {
-    "token": _("Put a new token into AMOCRM_ACCESS_TOKEN and start the service anew."),
-    "unpaid": _("The owner of the account has to pay for it; deliveries then go on by themselves."),
-    "scope": _("Give the integration's user the right that is missing; deliveries then go on."),
-    "stage": _("Correct the setting that names the stage and start the service anew."),
-    "blocked": _("Wait, and ask amoCRM's support if it lasts: the block is lifted on their side."),
-    "rate": _("Nothing to do: it goes on by itself. Other integrations may use up the limit."),
 }
 COLUMNS = (
     ("person", _("Person")),
@@ -84,4 +72,3 @@ COLUMNS = (
     ("left", _("Time left")),
     ("waiting", _("Waiting")),
 )
-FORM_NAMES = dict(Submission.Form.choices)

@@ -1,8 +1,8 @@
 """Who a lock is about, and how much of that an operator may see.
 
-Personal data is shown to those who may view submissions, because the same e-mails and phones
-stand there; everybody else sees masked names, finds nothing by searching for a whole one, and
-gets masked keys in the JSON too.
+Those who may view submissions see e-mails and phones in full, because they can read them there
+anyway. Everybody else sees masked names, finds nobody by a whole one, and gets masked keys in the
+JSON too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from amocrm.locks.names import PREFIX
 from amocrm.text.masking import mask, mask_digits, mask_local
 
 PERSONAL_DATA = "leads.view_submission"
-_HANDLE_LENGTH = 20
+_PSEUDONYM_LENGTH = 20  # characters
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,6 @@ class LockedPerson:
     email: str = ""
     phone: str = ""
     other: str = ""
-
-
-def may_see_people(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether e-mails and phones may be shown to ``user`` in full."""
-    return isinstance(user, PermissionsMixin) and user.has_perm(PERSONAL_DATA)
 
 
 def read_name(name: str) -> LockedPerson:
@@ -48,45 +43,54 @@ def read_name(name: str) -> LockedPerson:
     return LockedPerson(other=rest)
 
 
-def label(name: str, *, full: bool) -> str:
-    """The lock's person for people: ``te***@onai.academy · +7777***2233`` unless ``full``."""
-    person = read_name(name)
-    if person.other:
-        return person.other if full else _mask(person.other)
-    email = person.email if full else _mask_email(person.email)
-    phone = person.phone if full else _mask_phone(person.phone)
-    return " · ".join(part for part in (email, f"+{phone}" if phone else "") if part)
+@dataclass(frozen=True)
+class Masker:
+    """What one operator may see of people: everything if ``full``, else their masks.
 
+    Made once for a request, by :meth:`for_user`.
+    """
 
-def shown_name(name: str, *, full: bool) -> str:
-    """The lock's name, its person masked unless ``full``."""
-    if full:
-        return name
-    person = read_name(name)
-    if person.other:
-        return PREFIX + _mask(person.other)
-    if not person.phone:
-        return f"{PREFIX}email:{_mask_email(person.email)}"
-    return f"{PREFIX}{_mask_email(person.email) or 'phone'}:{_mask_phone(person.phone)}"
+    full: bool
 
+    @classmethod
+    def for_user(cls, user: AbstractBaseUser | AnonymousUser) -> Masker:
+        """Full for those who may view submissions."""
+        return cls(isinstance(user, PermissionsMixin) and user.has_perm(PERSONAL_DATA))
 
-def shown_text(text: str, *, full: bool) -> str:
-    """What an operator typed, the people in it masked unless ``full``."""
-    return text if full else mask(text)
+    def name(self, name: str) -> str:
+        """The lock's name."""
+        if self.full:
+            return name
+        person = read_name(name)
+        if person.other:
+            return PREFIX + _mask(person.other)
+        if not person.phone:
+            return f"{PREFIX}email:{_mask_email(person.email)}"
+        return f"{PREFIX}{_mask_email(person.email) or 'phone'}:{mask_digits(person.phone)}"
+
+    def person(self, name: str) -> str:
+        """The person in the lock's name: ``test@onai.academy · +77771112233``."""
+        person = read_name(name)
+        if person.other:
+            return person.other if self.full else _mask(person.other)
+        email = person.email if self.full else _mask_email(person.email)
+        phone = person.phone if self.full or not person.phone else mask_digits(person.phone)
+        return " · ".join(part for part in (email, f"+{phone}" if phone else "") if part)
+
+    def text(self, text: str) -> str:
+        """What an operator typed, which may name people."""
+        return text if self.full else mask(text)
 
 
 def pseudonym(name: str) -> str:
-    """A short stand-in for the lock's name, for pages and links: it tells nobody who it is."""
-    return salted_hmac("locks_admin.handle", name).hexdigest()[:_HANDLE_LENGTH]
+    """A short stand-in for a lock's name, for pages and links: it tells nobody who it is."""
+    # The salt has an older word for it, so that links people have kept still work.
+    return salted_hmac("locks_admin.handle", name).hexdigest()[:_PSEUDONYM_LENGTH]
 
 
 def _mask_email(email: str) -> str:
     local, at, domain = email.partition("@")
     return f"{mask_local(local)}{at}{domain}" if email else ""
-
-
-def _mask_phone(digits: str) -> str:
-    return mask_digits(digits) if digits else ""
 
 
 def _mask(text: str) -> str:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
-
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from amocrm import conf
 from amocrm.text.printable import is_visible_ascii
-
-WARN_AHEAD = timedelta(days=30)
 
 
 class TokenSource(Protocol):
@@ -35,11 +30,11 @@ class LongLivedToken:
     def __init__(self, token: str) -> None:
         """Raises ``ValueError`` where ``token`` cannot be one; the value is not in the text."""
         if not token.strip():
-            raise ValueError(gettext_noop("the access token is empty"))
+            raise ValueError("the access token is empty")
         if token != token.strip():
-            raise ValueError(gettext_noop("the access token has blanks around it"))
+            raise ValueError("the access token has blanks around it")
         if not is_visible_ascii(token):
-            raise ValueError(gettext_noop("the access token has characters that no token has"))
+            raise ValueError("the access token has characters that no token has")
         self._token = token
 
     def get(self) -> str:
@@ -79,16 +74,3 @@ def expires_at() -> datetime | None:
         return source(conf.current()).expires_at()
     except ValueError:
         return None
-
-
-def expiry_warning(now: datetime) -> str | None:
-    """A sentence for operators when the configured token has ended or ends within
-    :data:`WARN_AHEAD`; ``None`` while there is nothing to do."""
-    end = expires_at()
-    if end is None or end - now > WARN_AHEAD:
-        return None
-    values = {"date": f"{end:%d.%m.%Y}", "days": (end - now).days}
-    if end <= now:
-        return _("The amoCRM access token expired on %(date)s: create a new one.") % values
-    text = _("The amoCRM access token expires on %(date)s, in %(days)d days: create a new one.")
-    return text % values

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext as _
 
 from amocrm import conf, ledger
 from amocrm.account.schema import fetch_schema
 from amocrm.api.client import Client, connect
 from amocrm.api.paging import Page
 from amocrm.api.schemas import Contact, Lead, newest_first
+from amocrm.diagnostics import faults
 from amocrm.errors import ComeBack, Refused, RetryLater
 from amocrm.identity import IdentityKey
 from amocrm.ledger import contact_key, duplicates
@@ -76,7 +77,8 @@ def find_duplicates(report: Report = lambda what, so_far: None) -> Duplicates:
     with connect(settings) as client:
         schema = fetch_schema(client, settings)
         if schema is None:
-            raise Refused(gettext("The account has no such pipeline: see manage.py amocrm_check."))
+            advice = _("Run manage.py amocrm_check: it shows which there are.")
+            raise Refused(f"{faults.no_pipeline(settings)} {advice}")
         scanned = scan(client, schema.pipeline_id, report)
         refresh_known_duplicates(client, scanned, schema.pipeline_id, settings.account)
     return Duplicates(people_with_duplicates(scanned, settings), len(scanned.leads))
@@ -190,7 +192,7 @@ def _walk(fetch: Callable[[int], Page[Row]], report: Callable[[int], None]) -> I
 
 
 def _patiently(ask: Callable[[], T]) -> T:
-    for _ in range(MAX_ATTEMPTS - 1):
+    for _attempt in range(MAX_ATTEMPTS - 1):
         try:
             return ask()
         except (ComeBack, RetryLater) as error:

@@ -10,10 +10,13 @@ import time
 from functools import partial
 from typing import Literal
 
+from django.utils.translation import gettext as _
+
 from amocrm import conf
 from amocrm.api import paging
 from amocrm.api.client import Client
 from amocrm.api.schemas import Contact
+from amocrm.diagnostics.finding import Finding
 from amocrm.identity import IdentityKey, parse_phone
 from amocrm.upsert.lookup import queries
 
@@ -25,14 +28,44 @@ ASK_EVERY = 3.0
 Verdict = Literal["digits", "all", "neither"]
 
 
-def find_out(
-    client: Client, settings: conf.AmoSettings, contact_id: int | None = None
-) -> Verdict | None:
-    """Which ``PHONE_SEARCH`` this account needs; ``neither`` helps; ``None``: nobody knows.
+def finding(client: Client, settings: conf.AmoSettings, contact_id: int | None) -> Finding:
+    """Whether ``PHONE_SEARCH`` is set as this account needs it.
 
     Looks at one of the account's contacts, or at ``contact_id``, which was just made and may
-    not be indexed yet.
+    not be indexed yet. Raises what the client raises.
     """
+    verdict = _find_out(client, settings, contact_id)
+    if verdict is None:
+        return Finding(
+            "warning",
+            "search",
+            _("Whether the search sees through a formatted phone could not be found out."),
+            _("Run amocrm_check --create-test-lead, or set PHONE_SEARCH=all to be safe."),
+        )
+    if verdict == "neither":
+        return Finding(
+            "warning",
+            "search",
+            _("The search finds a formatted phone in no spelling that we try."),
+            _("Set PHONE_SEARCH=all and keep phones in the CRM in one form, as +77771112233."),
+        )
+    needed = {"setting": f"PHONE_SEARCH={verdict}"}
+    if verdict == "digits":
+        text = _("The search sees through a formatted phone: %(setting)s is enough.")
+        return Finding("ok", "search", text % needed)
+    if settings.phone_search == "all":
+        text = _("The search finds a phone as it is printed only: %(setting)s is needed and set.")
+        return Finding("ok", "search", text % needed)
+    return Finding(
+        "error",
+        "search",
+        _("The search does not see through a formatted phone: people would get second leads."),
+        _("Set PHONE_SEARCH=all."),
+    )
+
+
+def _find_out(client: Client, settings: conf.AmoSettings, contact_id: int | None) -> Verdict | None:
+    """Which ``PHONE_SEARCH`` this account needs; ``neither`` helps; ``None``: nobody knows."""
     if contact_id is None:
         contact = _with_formatted_phone(client, settings)
         return _verdict(client, settings, contact) if contact else None

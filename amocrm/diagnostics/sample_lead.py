@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from amocrm import conf
 from amocrm.account.schema import fetch_schema
 from amocrm.api.client import Client
+from amocrm.diagnostics import faults
 from amocrm.errors import Refused
 from amocrm.identity import printed_phone
 
@@ -34,7 +35,7 @@ def make_sample_lead(client: Client, settings: conf.AmoSettings) -> SampleLead:
     """
     schema = fetch_schema(client, settings)
     if schema is None:
-        raise Refused("the account has no usable pipeline (AMOCRM_PIPELINE_ID)")
+        raise Refused(faults.no_pipeline(settings))
     fields = [("EMAIL", f"amocrm-check-{secrets.token_hex(6)}@example.com")]
     if phone := _example_phone(settings.phone_region):
         fields.append(("PHONE", phone))

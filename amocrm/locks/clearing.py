@@ -1,4 +1,4 @@
-"""Taking locks away from their holders, on an operator's word.
+"""Clearing locks: an operator takes them away from their holders.
 
 A lock is removed only while it still holds the value that the operator saw, by the library's
 own release script, which also wakes one waiter. ``reset()`` compares nothing and
@@ -26,17 +26,17 @@ _BATCH = 500
 logger = log_context.get_logger(__name__)
 
 
-class Result(StrEnum):
+class ClearResult(StrEnum):
     """What became of a lock that was to be cleared.
 
     ``NOT_A_LOCK``: something else than a string lies under its key, and stays. ``UNKNOWN``: Redis
-    went silent meanwhile.
+    stopped answering meanwhile.
     """
 
     CLEARED = "cleared"
     MISSING = "missing"
     CHANGED = "changed"
-    NOT_A_LOCK = "no lock"
+    NOT_A_LOCK = "not_a_lock"
     UNKNOWN = "unknown"
 
 
@@ -44,59 +44,63 @@ class Result(StrEnum):
 class Cleared:
     """One lock as it was shown, and what became of it."""
 
-    row: LockRow
-    result: Result
+    lock: LockRow
+    result: ClearResult
 
 
-def clear(rows: Sequence[LockRow], *, by: str, why: str) -> list[Cleared]:
-    """Clear these locks where their holder is still the one in ``rows``; wake the waiters.
+def clear(locks: Sequence[LockRow], *, by: str, why: str) -> list[Cleared]:
+    """Clear these locks where their holder is still the one in ``locks``; wake the waiters.
 
     ``by`` and ``why`` go into the log and the history. Raises :class:`ValueError` for a name
-    that is not ours, before anything is touched. Redis going silent is no error here: what was
-    cleared until then is cleared, and the rest is :attr:`Result.UNKNOWN`.
+    that is not ours, before anything is touched. A Redis that stops answering is no error here:
+    what was cleared until then is cleared, and the rest is :attr:`ClearResult.UNKNOWN`.
     """
-    for row in rows:
-        if not is_ours(row.name):
-            raise ValueError(f"{row.name!r} is no lock of ours: it stays")
+    for lock in locks:
+        if not is_ours(lock.name):
+            raise ValueError(f"{lock.name!r} is no lock of ours: it stays")
+    if not locks:
+        return []  # with locks switched off there is no Redis to ask
     client = locks_client()
     outcome: list[Cleared] = []
     try:
-        for at in range(0, len(rows), _BATCH):
-            outcome += _clear(client, rows[at : at + _BATCH])
+        for at in range(0, len(locks), _BATCH):
+            outcome += _clear(client, locks[at : at + _BATCH])
     except REDIS_ERRORS:
-        outcome += [Cleared(row, Result.UNKNOWN) for row in rows[len(outcome) :]]
-    gone = [one.row for one in outcome if one.result is Result.CLEARED]
-    history.record_cleared([(row.name, row.holder_id, row.held_ms) for row in gone], by=by, why=why)
-    for row in gone:
-        logger.warning("🧹 Lock CLEARED: %s (held by %s) by %s [LOCK]", row.name, row.holder_id, by)
+        outcome += [Cleared(lock, ClearResult.UNKNOWN) for lock in locks[len(outcome) :]]
+    gone = [one.lock for one in outcome if one.result is ClearResult.CLEARED]
+    history.record_cleared([(one.name, one.holder_id, one.held_ms) for one in gone], by=by, why=why)
+    for lock in gone:
+        logger.warning(
+            "🧹 Lock CLEARED: %s (held by %s) by %s [LOCK]", lock.name, lock.holder_id, by
+        )
     if gone:
         counters.count(Event.LOCK_CLEARED, len(gone))
     for one in outcome:
-        if one.result is Result.UNKNOWN:
-            logger.warning("🧹 Lock perhaps CLEARED: %s by %s [LOCK]", one.row.name, by)
+        if one.result is ClearResult.UNKNOWN:
+            logger.warning("🧹 Lock perhaps CLEARED: %s by %s [LOCK]", one.lock.name, by)
     return outcome
 
 
-def _clear(client: Redis, rows: Sequence[LockRow]) -> list[Cleared]:
+def _clear(client: Redis, locks: Sequence[LockRow]) -> list[Cleared]:
     unlock = client.register_script(UNLOCK_SCRIPT)
     pipeline = client.pipeline(transaction=False)
-    for row in rows:
+    for lock in locks:
         unlock(
-            keys=[key_of(row.name), signal_of(row.name)],
-            args=[as_value(row.holder_id), SIGNAL_LIFE_MS],
+            keys=[key_of(lock.name), signal_of(lock.name)],
+            args=[as_value(lock.holder_id), SIGNAL_LIFE_MS],
             client=pipeline,
         )
-        pipeline.exists(key_of(row.name))
+        pipeline.exists(key_of(lock.name))
     answers = pipeline.execute(raise_on_error=False)
     return [
-        Cleared(row, _result(refused, exists))
-        for row, refused, exists in zip(rows, answers[::2], answers[1::2], strict=True)
+        Cleared(lock, _result(refused, exists))
+        for lock, refused, exists in zip(locks, answers[::2], answers[1::2], strict=True)
     ]
 
 
-def _result(refused: int | Exception, exists: int | Exception) -> Result:
+def _result(refused: int | Exception, exists: int | Exception) -> ClearResult:
     if refused == 0:
-        return Result.CLEARED
+        return ClearResult.CLEARED
     if isinstance(refused, Exception):
-        return Result.NOT_A_LOCK if "WRONGTYPE" in str(refused) else Result.UNKNOWN
-    return Result.MISSING if exists == 0 else Result.CHANGED
+        return ClearResult.NOT_A_LOCK if "WRONGTYPE" in str(refused) else ClearResult.UNKNOWN
+    return ClearResult.MISSING if exists == 0 else ClearResult.CHANGED

@@ -9,15 +9,18 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import status as http
 from rest_framework.response import Response
 
+from amocrm import counters
 from amocrm.api.pause import AccountPause
-from amocrm.locks.clearing import Result
+from amocrm.diagnostics import faults
+from amocrm.locks.clearing import ClearResult
 from amocrm.locks.health import Health
 from amocrm.locks.history import LockEvent
 from locks_admin.labels import CLEAR_RESULTS
-from locks_admin.masking import shown_name, shown_text
+from locks_admin.masking import Masker
 from locks_admin.monitor import stats
 from locks_admin.monitor.lock_status import LockStatus
 from locks_admin.monitor.stats import Deliveries
@@ -27,7 +30,18 @@ NOT_CONNECTED = "⚠️ Redis not connected: submissions are accepted, deliverie
 NOT_WRITABLE = "⚠️ Redis does not accept writes: submissions are accepted, deliveries wait"
 UNREADABLE = "⚠️ Redis answers, but its locks cannot be listed: how many there are is not known"
 SWITCHED_OFF = "⚠️ Locks are switched off: REDIS_ENABLED must be true"
-
+# One lock that was to be cleared and was not: the status, and why.
+REFUSALS = {
+    ClearResult.MISSING: (http.HTTP_404_NOT_FOUND, gettext_lazy("There is no such lock.")),
+    ClearResult.CHANGED: (
+        http.HTTP_409_CONFLICT,
+        gettext_lazy("Somebody else holds this lock now: nothing was cleared."),
+    ),
+    ClearResult.NOT_A_LOCK: (
+        http.HTTP_409_CONFLICT,
+        gettext_lazy("This key holds no lock: remove it with redis-cli."),
+    ),
+}
 
 Body = dict[str, Any]
 
@@ -35,6 +49,7 @@ Body = dict[str, Any]
 def status(redis: Health, deliveries: Deliveries, active: int | None) -> Body:
     """How things stand. Holds no personal data: anybody may read it."""
     rate = stats.requests_per_second(redis)
+    token = faults.of_token(timezone.now())
     return {
         "success": True,
         "system": {
@@ -50,24 +65,24 @@ def status(redis: Health, deliveries: Deliveries, active: int | None) -> Body:
             "paused": _paused(deliveries.paused),
         },
         "requests_per_second": None if rate is None else {"now": rate[0], "limit": rate[1]},
-        "events": stats.events_today(),
-        "token_warning": stats.token_warning(),
+        "events": counters.totals(),
+        "token_warning": token.text if token else None,
         "message": UNREADABLE if active is None else _verdict(redis),
         "timestamp": _now(),
     }
 
 
-def listing(redis: Health, rows: Sequence[LockStatus], *, full: bool) -> Body:
+def listing(redis: Health, locks: Sequence[LockStatus], masker: Masker) -> Body:
     """The locks."""
     return {
         "success": True,
         "redis": {"connected": redis.connected, "available": redis.available},
-        "locks": {"count": len(rows), "items": [_item(row, full=full) for row in rows]},
+        "locks": {"count": len(locks), "items": [_item(lock, masker) for lock in locks]},
         "timestamp": _now(),
     }
 
 
-def events(found: Sequence[LockEvent], *, full: bool) -> Body:
+def events(found: Sequence[LockEvent], masker: Masker) -> Body:
     """The latest events, newest first."""
     return {
         "success": True,
@@ -75,13 +90,13 @@ def events(found: Sequence[LockEvent], *, full: bool) -> Body:
             {
                 "at": _iso(event.at),
                 "kind": str(event.kind),
-                "key": shown_name(event.name, full=full),
+                "key": masker.name(event.name),
                 "holder_id": event.holder_id,
                 "submission": event.reference,
                 "waited_ms": event.waited_ms,
                 "held_ms": event.held_ms,
                 "by": event.by,
-                "why": shown_text(event.why, full=full),
+                "why": masker.text(event.why),
             }
             for event in found
         ],
@@ -110,20 +125,21 @@ def refusal(code: int, error: str, *, cleared: int = 0) -> Response:
     return Response(body, status=code)
 
 
-def changed_hands() -> str:
+def not_cleared(result: ClearResult) -> Response:
     """Why one lock was left."""
-    return _("Somebody else holds this lock now: nothing was cleared.")
+    code, error = REFUSALS[result]
+    return refusal(code, str(error))
 
 
-def went_silent(unknown: int, *, cleared: int) -> Response:
-    """503 where Redis did not say what became of the last ones."""
-    error = CLEAR_RESULTS[Result.UNKNOWN] % {"count": unknown}
+def unknown_outcome(unknown: int, *, cleared: int) -> Response:
+    """503 where Redis stopped answering before all were cleared."""
+    error = CLEAR_RESULTS[ClearResult.UNKNOWN] % {"count": unknown}
     return refusal(http.HTTP_503_SERVICE_UNAVAILABLE, error, cleared=cleared)
 
 
-def redis_down(trouble: Exception, *, listing: bool) -> Response:
+def redis_down(exc: Exception, *, listing: bool) -> Response:
     """503 in the shape of the answer that was asked for."""
-    error = _("Redis does not answer: %(trouble)s") % {"trouble": trouble}
+    error = _("Redis does not answer: %(error)s") % {"error": exc}
     if not listing:
         return refusal(http.HTTP_503_SERVICE_UNAVAILABLE, error)
     body: Body = {
@@ -145,8 +161,7 @@ def needs_login(error: str) -> Body:
     return {"success": False, "error": f"{error} {advice}"}
 
 
-def _item(row: LockStatus, *, full: bool) -> Body:
-    lock = row.lock
+def _item(lock: LockStatus, masker: Masker) -> Body:
     seconds = None if lock.ttl_ms is None else ceil(lock.ttl_ms / 1000)
     owner = lock.holder and {
         "host": lock.holder.host,
@@ -155,15 +170,15 @@ def _item(row: LockStatus, *, full: bool) -> Body:
         "acquired_at": _iso(lock.holder.acquired_at),
     }
     return {
-        "key": shown_name(lock.name, full=full),
+        "key": masker.name(lock.name),
         "ttl_ms": lock.ttl_ms,
         "ttl_seconds": seconds,
         "expires_in": "never" if seconds is None else f"{seconds}s",
         "owner": owner,
         "holder_id": lock.holder_id,
         "held_ms": lock.held_ms,
-        "state": str(row.state),
-        "waiting": row.waiting,
+        "state": str(lock.state),
+        "waiting": lock.waiting,
     }
 
 

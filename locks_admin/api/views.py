@@ -19,11 +19,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from amocrm.locks.clearing import Result
+from amocrm.locks import clearing, health
+from amocrm.locks.clearing import ClearResult
 from amocrm.locks.connection import REDIS_ERRORS
 from locks_admin import audit
 from locks_admin.api import payloads
-from locks_admin.masking import may_see_people, shown_name
+from locks_admin.masking import Masker
 from locks_admin.monitor import history, lock_status, stats
 from locks_admin.monitor.filters import BadFilter, LockFilter, flag, ordered
 from locks_admin.monitor.lock_status import LockStatus
@@ -48,7 +49,7 @@ class LocksView(APIView):
     permission_classes: Sequence[type[BasePermission]] = (MayManageLocks,)
 
     def get_exception_handler(self) -> ExceptionHandler:
-        """The project's handler; a 401 tells how to get a token, Redis's trouble is a 503."""
+        """The project's handler; a 401 tells how to get a token, a failing Redis is a 503."""
         inner = cast(ExceptionHandler, super().get_exception_handler())
 
         def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
@@ -72,7 +73,7 @@ class StatusView(LocksView):
 
     def get(self, request: Request) -> Response:
         """How things stand; 200 also without Redis."""
-        redis = stats.redis()
+        redis = health.check()
         return Response(payloads.status(redis, stats.deliveries(), stats.active_locks(redis)))
 
 
@@ -81,20 +82,22 @@ class LockListView(LocksView):
 
     def get(self, request: Request) -> Response:
         """List them, in the order of ``sort``."""
-        full = may_see_people(request.user)
-        rows = ordered(_wanted(request), request.query_params.get("sort", ""), full=full)
-        return Response(payloads.listing(stats.redis(), rows, full=full))
+        masker = Masker.for_user(request.user)
+        sort = request.query_params.get("sort", "")
+        locks = ordered(_filtered(request, masker), sort, masker)
+        return Response(payloads.listing(health.check(), locks, masker))
 
     def delete(self, request: Request) -> Response:
         """Clear them; ``dry_run=true`` only counts, ``reason`` goes into the history."""
         _know_all(request, {*LockFilter.NAMES, "dry_run", "reason"})
-        rows = _wanted(request)
+        masker = Masker.for_user(request.user)
+        locks = _filtered(request, masker)
         if flag(request.query_params, "dry_run"):
-            return Response(payloads.would_clear(len(rows)))
-        outcome = _clear(request, rows)
-        if unknown := outcome[Result.UNKNOWN]:
-            return payloads.went_silent(unknown, cleared=outcome[Result.CLEARED])
-        return Response(payloads.cleared(outcome[Result.CLEARED]))
+            return Response(payloads.would_clear(len(locks)))
+        results = _clear(request, locks, masker)
+        if unknown := results[ClearResult.UNKNOWN]:
+            return payloads.unknown_outcome(unknown, cleared=results[ClearResult.CLEARED])
+        return Response(payloads.cleared(results[ClearResult.CLEARED]))
 
 
 class LockView(LocksView):
@@ -106,21 +109,22 @@ class LockView(LocksView):
         ``stale`` and ``older_than`` clear it only if it is that, ``dry_run`` clears nothing.
         """
         _know_all(request, {"holder_id", "stale", "older_than", "dry_run", "reason"})
-        rows = _listed_as(request, key)
-        if not rows:
-            return payloads.refusal(status.HTTP_404_NOT_FOUND, _("There is no such lock."))
+        masker = Masker.for_user(request.user)
+        locks = _listed_as(key, masker)
+        if not locks:
+            return payloads.not_cleared(ClearResult.MISSING)
         holder_id = request.query_params.get("holder_id")
-        meant = [row for row in rows if holder_id in (None, row.lock.holder_id)]
+        meant = [lock for lock in locks if holder_id in (None, lock.holder_id)]
         if len(meant) > 1:
             return payloads.refusal(
                 status.HTTP_409_CONFLICT, _("Several locks look like this one: add its holder_id.")
             )
         if not meant:
-            return payloads.refusal(status.HTTP_409_CONFLICT, payloads.changed_hands())
-        wanted = LockFilter.read(request.query_params).apply(meant, full=True)
+            return payloads.not_cleared(ClearResult.CHANGED)
+        chosen = LockFilter.read(request.query_params).apply(meant, masker)
         if flag(request.query_params, "dry_run"):
-            return Response(payloads.would_clear(len(wanted)))
-        return _cleared_one(_clear(request, wanted))
+            return Response(payloads.would_clear(len(chosen)))
+        return _cleared_one(_clear(request, chosen, masker))
 
 
 class HistoryView(LocksView):
@@ -128,27 +132,24 @@ class HistoryView(LocksView):
 
     def get(self, request: Request) -> Response:
         """The latest events, newest first."""
-        full = may_see_people(request.user)
+        masker = Masker.for_user(request.user)
         limit = history.read_limit(request.query_params.get("limit", ""))
-        words = request.query_params.get("q", "")
-        held = {row.lock.holder_id for row in lock_status.read()}
-        found = history.latest(limit, words=words, full=full, held=held)
-        return Response(payloads.events(found, full=full))
+        query = request.query_params.get("q", "")
+        held = {lock.holder_id for lock in lock_status.read()}
+        found = history.latest(limit, masker, query=query, held=held)
+        return Response(payloads.events(found, masker))
 
 
-def _wanted(request: Request) -> list[LockStatus]:
-    wanted = LockFilter.read(request.query_params)
-    return wanted.apply(lock_status.read(), full=may_see_people(request.user))
+def _filtered(request: Request, masker: Masker) -> list[LockStatus]:
+    return LockFilter.read(request.query_params).apply(lock_status.read(), masker)
 
 
-def _listed_as(request: Request, key: str) -> list[LockStatus]:
+def _listed_as(key: str, masker: Masker) -> list[LockStatus]:
     """The lock that the list calls ``key``; of masked names there may be several."""
-    if may_see_people(request.user):
-        row = lock_status.read_one(key)
-        return [] if row is None else [row]
-    return [
-        row for row in lock_status.read() if key in (row.name, shown_name(row.name, full=False))
-    ]
+    if masker.full:
+        lock = lock_status.read_one(key)
+        return [] if lock is None else [lock]
+    return [lock for lock in lock_status.read() if key in (lock.name, masker.name(lock.name))]
 
 
 def _know_all(request: Request, known: set[str]) -> None:
@@ -159,22 +160,18 @@ def _know_all(request: Request, known: set[str]) -> None:
         raise BadFilter(_("Put the filters into the address, not into a body."))
 
 
-def _clear(request: Request, rows: list[LockStatus]) -> Counter[Result]:
+def _clear(request: Request, locks: Sequence[LockStatus], masker: Masker) -> Counter[ClearResult]:
     user = cast(User, request.user)
     why = audit.reason(request.query_params.get("reason", "")) or DEFAULT_REASON
-    outcome = lock_status.clear(rows, by=user.get_username(), why=why)
-    audit.log_cleared(user, outcome, why=why)
-    return lock_status.tally(outcome)
+    outcome = clearing.clear(locks, by=user.get_username(), why=why)
+    audit.log_cleared(user, outcome, masker, why=why)
+    return Counter(one.result for one in outcome)
 
 
-def _cleared_one(outcome: Counter[Result]) -> Response:
-    if outcome[Result.MISSING]:
-        return payloads.refusal(status.HTTP_404_NOT_FOUND, _("There is no such lock."))
-    if outcome[Result.CHANGED]:
-        return payloads.refusal(status.HTTP_409_CONFLICT, payloads.changed_hands())
-    if outcome[Result.NOT_A_LOCK]:
-        error = _("This key holds no lock: remove it with redis-cli.")
-        return payloads.refusal(status.HTTP_409_CONFLICT, error)
-    if outcome[Result.UNKNOWN]:
-        return payloads.went_silent(1, cleared=0)
-    return Response(payloads.cleared(outcome[Result.CLEARED]))
+def _cleared_one(results: Counter[ClearResult]) -> Response:
+    for result in payloads.REFUSALS:
+        if results[result]:
+            return payloads.not_cleared(result)
+    if results[ClearResult.UNKNOWN]:
+        return payloads.unknown_outcome(1, cleared=0)
+    return Response(payloads.cleared(results[ClearResult.CLEARED]))

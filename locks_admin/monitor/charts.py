@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from amocrm.locks.stats import MINUTES, Minute
-from locks_admin.formats import in_words
+from locks_admin.formats import duration
 
 HEIGHT = 60
 STEP = 10
@@ -66,12 +66,12 @@ def _panel(title: str, minutes: Sequence[Minute], figures: Callable[[Minute], li
     average = sum(everything) / len(everything) if everything else 0
     return Panel(
         title=title,
-        top=in_words(scale),
+        top=duration(scale),
         summary=_("%(count)d times, on average %(average)s, at most %(longest)s")
         % {
             "count": len(everything),
-            "average": in_words(average),
-            "longest": in_words(longest),
+            "average": duration(average),
+            "longest": duration(longest),
         },
         bars=[bar for bar in bars if bar is not None],
     )
@@ -84,8 +84,8 @@ def _bar(at: int, minute: Minute, figures: list[int], scale: int) -> Bar | None:
     title = _("%(time)s: %(count)d times, on average %(average)s, at most %(longest)s") % {
         "time": timezone.localtime(minute.start).strftime("%H:%M"),
         "count": len(figures),
-        "average": in_words(average),
-        "longest": in_words(max(figures)),
+        "average": duration(average),
+        "longest": duration(max(figures)),
     }
     return Bar(
         x=at * STEP,

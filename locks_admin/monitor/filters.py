@@ -1,4 +1,4 @@
-"""Which of the locks, and in what order: the same words for the page, the JSON and the command."""
+"""Which of the locks, and in what order: the same for the page, the JSON and the command."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 
-from locks_admin.masking import label, read_name, shown_name
-from locks_admin.monitor import lock_status
-from locks_admin.monitor.lock_status import LockStatus, State
+from locks_admin.masking import Masker, read_name
+from locks_admin.monitor.lock_status import STALE, LockStatus, State
 
 _YES = ("1", "true", "yes", "on")
 _NO = ("", "0", "false", "no", "off")
@@ -24,11 +23,11 @@ _LOCAL_DIGITS = 10  # without the country's code or the 8 in its place
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 SORTS: dict[str, Callable[[LockStatus], Any]] = {
-    "state": lambda row: list(State).index(row.state),
-    "held": lambda row: -1 if row.lock.held_ms is None else row.lock.held_ms,
-    "left": lambda row: _NEVER if row.lock.ttl_ms is None else row.lock.ttl_ms,
-    "waiting": lambda row: (row.waiting, -(row.waiting_since or _LONG_AGO).timestamp()),
-    "holder": lambda row: row.lock.holder_id,
+    "state": lambda lock: list(State).index(lock.state),
+    "held": lambda lock: -1 if lock.held_ms is None else lock.held_ms,
+    "left": lambda lock: _NEVER if lock.ttl_ms is None else lock.ttl_ms,
+    "waiting": lambda lock: (lock.waiting, -(lock.waiting_since or _LONG_AGO).timestamp()),
+    "holder": lambda lock: lock.holder_id,
 }
 
 
@@ -44,9 +43,13 @@ class BadFilter(ValueError):
 
 @dataclass(frozen=True)
 class LockFilter:
-    """What is asked for; without anything, every lock. ``older_than`` is in seconds."""
+    """What is asked for; without anything, every lock.
 
-    words: str = ""
+    ``stale`` are the overdue and the orphaned. ``older_than`` is in seconds; how long an unknown
+    holder has held its lock nobody knows, so such a lock is never older than anything.
+    """
+
+    query: str = ""
     state: State | None = None
     stale: bool = False
     older_than: float | None = None
@@ -57,31 +60,44 @@ class LockFilter:
     def read(cls, params: Params) -> LockFilter:
         """Read a query string. Raises :class:`BadFilter`."""
         return cls(
-            words=params.get("q", "").strip(),
+            query=params.get("q", ""),
             state=_state(params.get("state", "")),
             stale=flag(params, "stale"),
             older_than=_seconds(params.get("older_than", "")),
         )
 
-    def apply(self, rows: Iterable[LockStatus], *, full: bool) -> list[LockStatus]:
-        """Those of ``rows`` that are asked for; masked people are found masked only."""
-        chosen = lock_status.only(rows, stale=self.stale, older_than=self.older_than)
+    def apply(self, locks: Iterable[LockStatus], masker: Masker) -> list[LockStatus]:
+        """Those of ``locks`` that meet everything asked for; masked people are found by their
+        masks only."""
         return [
-            row
-            for row in chosen
-            if (self.state is None or row.state is self.state)
-            and is_found(self.words, row.name, row.lock.holder_id, full=full)
+            lock
+            for lock in locks
+            if (self.state is None or lock.state is self.state)
+            and (not self.stale or lock.state in STALE)
+            and (self.older_than is None or (lock.held_ms or -1) > self.older_than * 1000)
+            and is_found(self.query, lock.name, lock.holder_id, masker)
         ]
 
 
-def ordered(rows: Iterable[LockStatus], sort: str, *, full: bool) -> list[LockStatus]:
-    """Sorted by one of :data:`SORTS`, downwards with a minus before it; else by person, who is
-    masked unless ``full``: an order tells, too."""
+def ordered(locks: Iterable[LockStatus], sort: str, masker: Masker) -> list[LockStatus]:
+    """Sorted by one of :data:`SORTS`, downwards with a minus before it; else by person, masked
+    where people are: an order tells, too."""
 
-    def person(row: LockStatus) -> str:
-        return shown_name(row.name, full=full)
+    def person(lock: LockStatus) -> str:
+        return masker.name(lock.name)
 
-    return sorted(rows, key=SORTS.get(sort.removeprefix("-"), person), reverse=sort.startswith("-"))
+    by = SORTS.get(sort.removeprefix("-"), person)
+    return sorted(locks, key=by, reverse=sort.startswith("-"))
+
+
+def is_found(query: str, name: str, holder_id: str, masker: Masker) -> bool:
+    """Whether the person or the holder of a lock has ``query``, a phone in any spelling."""
+    query = query.strip().casefold()
+    shown = masker.name(name)
+    if query in f"{shown}\n{masker.person(name)}\n{holder_id}".casefold():
+        return True
+    digits = _NO_DIGITS.sub("", query) if _PHONE.fullmatch(query) else ""
+    return len(digits) >= _FEWEST_DIGITS and digits[-_LOCAL_DIGITS:] in read_name(shown).phone
 
 
 def flag(params: Params, name: str) -> bool:
@@ -91,7 +107,8 @@ def flag(params: Params, name: str) -> bool:
         return True
     if text in _NO:
         return False
-    raise BadFilter(_("%(name)s is true or false, not “%(value)s”.") % _named(name, text))
+    values = {"name": name, "value": text}
+    raise BadFilter(_("%(name)s is true or false, not “%(value)s”.") % values)
 
 
 def _state(text: str) -> State | None:
@@ -109,21 +126,6 @@ def _seconds(text: str) -> float | None:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < _NEVER:
-        raise BadFilter(
-            _("%(name)s is a number of seconds, not “%(value)s”.") % _named("older_than", text)
-        )
+        values = {"name": "older_than", "value": text}
+        raise BadFilter(_("%(name)s is a number of seconds, not “%(value)s”.") % values)
     return seconds
-
-
-def is_found(words: str, name: str, holder_id: str, *, full: bool) -> bool:
-    """Whether the person or the holder of a lock has ``words``, a phone in any spelling."""
-    words = words.strip().casefold()
-    shown = (shown_name(name, full=full), label(name, full=full), holder_id)
-    if words in "\n".join(shown).casefold():
-        return True
-    digits = _NO_DIGITS.sub("", words) if _PHONE.fullmatch(words) else ""
-    return len(digits) >= _FEWEST_DIGITS and digits[-_LOCAL_DIGITS:] in read_name(shown[0]).phone
-
-
-def _named(name: str, value: str) -> dict[str, str]:
-    return {"name": name, "value": value}

@@ -1,7 +1,7 @@
-"""What happened to the locks lately, with the endings that nobody was left to write down.
+"""What happened to the locks lately, including expiries that nobody recorded.
 
-A holder that dies leaves no trace: its lock runs out in silence. That is told here, from an
-acquisition without an end whose value is no longer in Redis.
+A holder that dies records nothing, and its lock expires. Such an expiry is concluded here from
+an acquisition without an end whose value is no longer in Redis.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from amocrm import conf
 from amocrm.locks import history
 from amocrm.locks.history import Kind, LockEvent
-from locks_admin.masking import pseudonym
+from locks_admin.masking import Masker, pseudonym
 from locks_admin.monitor.filters import BadFilter, is_found
 
 DEFAULT_LIMIT = 50
@@ -26,26 +26,27 @@ _ENDS = frozenset({Kind.RELEASED, Kind.LOST, Kind.EXPIRED, Kind.CLEARED})
 
 def latest(
     limit: int,
+    masker: Masker,
     *,
-    words: str = "",
+    query: str = "",
     of: str = "",
-    full: bool,
     held: Collection[str] | None = None,
 ) -> list[LockEvent]:
-    """The newest events first: those whose person or holder has ``words``, or of handle ``of``.
+    """The newest events first: those whose person or holder has ``query``, and whose lock's
+    pseudonym is ``of``.
 
-    ``held`` are the holder ids in Redis now; with them, silent expiries are told too. Nothing
-    is told when locks are switched off. Raises one of ``amocrm.locks.connection.REDIS_ERRORS`` when
-    Redis does not answer.
+    ``held`` are the holder ids in Redis now; with them, expiries that nobody recorded are added.
+    There are no events when locks are switched off. Raises one of
+    ``amocrm.locks.connection.REDIS_ERRORS`` when Redis does not answer.
     """
     if not conf.current().redis_enabled:
         return []
 
     def match(event: LockEvent) -> bool:
         is_theirs = not of or pseudonym(event.name) == of
-        return is_theirs and is_found(words, event.name, event.holder_id, full=full)
+        return is_theirs and is_found(query, event.name, event.holder_id, masker)
 
-    events = history.latest(limit, match if words.strip() or of else None)
+    events = history.latest(limit, match if query.strip() or of else None)
     return events if held is None else with_expiries(events, held)[:limit]
 
 
@@ -58,7 +59,7 @@ def with_expiries(events: list[LockEvent], held: Collection[str]) -> list[LockEv
     ended = {event.holder_id for event in events if event.kind in _ENDS}
     ttl = timedelta(seconds=conf.current().lock_ttl)
     now = timezone.now()
-    silent = [
+    unrecorded = [
         replace(event, id=f"{event.id}-end", at=event.at + ttl, kind=Kind.EXPIRED, waited_ms=None)
         for event in events
         if event.kind is Kind.ACQUIRED
@@ -66,7 +67,7 @@ def with_expiries(events: list[LockEvent], held: Collection[str]) -> list[LockEv
         and event.holder_id not in held
         and event.at + ttl <= now
     ]
-    return sorted([*events, *silent], key=lambda event: event.at, reverse=True)
+    return sorted([*events, *unrecorded], key=lambda event: event.at, reverse=True)
 
 
 def read_limit(text: str) -> int:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from django.db.models import Min
 from django.utils import timezone
 
-from amocrm import counters
-from amocrm.api import pause, rate_limit, tokens
+from amocrm.api import pause, rate_limit
 from amocrm.api.pause import AccountPause
 from amocrm.errors import LockUnavailable
-from amocrm.locks import health, inventory
+from amocrm.locks import inventory
 from amocrm.locks.connection import REDIS_ERRORS
 from amocrm.locks.health import Health
 from leads.delivery import lease
@@ -52,16 +51,6 @@ def deliveries() -> Deliveries:
     )
 
 
-def redis() -> Health:
-    """Whether Redis can be relied on. Never raises."""
-    return health.check()
-
-
-def token_warning() -> str | None:
-    """A sentence while the access token has ended or ends within 30 days."""
-    return tokens.expiry_warning(timezone.now())
-
-
 def active_locks(state: Health) -> int | None:
     """How many locks there are, none without Redis; ``None`` when nobody can tell."""
     if not state.connected:
@@ -80,8 +69,3 @@ def requests_per_second(state: Health) -> tuple[float, float] | None:
         return rate_limit.usage()
     except LockUnavailable:
         return None
-
-
-def events_today() -> dict[str, int]:
-    """How often each unusual thing happened since midnight UTC."""
-    return counters.totals()

@@ -14,65 +14,66 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from amocrm import counters
+from amocrm.locks import health
 from amocrm.locks.connection import REDIS_ERRORS
+from amocrm.locks.history import LockEvent
 from amocrm.locks.stats import last_hour
-from locks_admin.labels import COLUMNS, COUNTER_NAMES, STATE_NAMES
-from locks_admin.masking import may_see_people
+from locks_admin.labels import COLUMNS, COUNTER_NAMES
+from locks_admin.masking import Masker
 from locks_admin.monitor import alerts, charts, history, lock_status, stats
 from locks_admin.monitor.filters import BadFilter, LockFilter, ordered
 from locks_admin.monitor.lock_status import STALE, LockStatus, State
-from locks_admin.page.rows import ShownEvent, event_rows, shown
 
 PER_PAGE = 50
-HISTORY_NAMES = ("who", "of")  # its filter in the address; the locks' is Wanted.NAMES
+HISTORY_NAMES = ("who", "of")  # its filter in the address; the locks' is LockFilter.NAMES
 CHART_AGE = 30  # seconds that a chart is shown before it is made anew
 
 
 def page_context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any]:
     """Everything that the live part of the page shows."""
-    full = may_see_people(user)
-    redis = stats.redis()
+    masker = Masker.for_user(user)
+    redis = health.check()
     deliveries = stats.deliveries()
-    rows, unreadable = _read(connected=redis.connected)
-    wanted, bad_filter = _wanted(params)
-    found = wanted.apply(rows, full=full)
+    locks, unreadable = _read(connected=redis.connected)
+    lock_filter, bad_filter = _filter(params)
+    found = lock_filter.apply(locks, masker)
     sort = params.get("sort", "-held")
-    pages = Paginator(ordered(found, sort, full=full), PER_PAGE)
-    here = pages.get_page(params.get("page"))
+    pages = Paginator(ordered(found, sort, masker), PER_PAGE)
+    page = pages.get_page(params.get("page"))
+    held = None if unreadable else {lock.holder_id for lock in locks}
     return {
         "redis": redis,
         "deliveries": deliveries,
         "rate": stats.requests_per_second(redis),
         "counters": _counters(),
         "counted_since": _utc_midnight(),
-        "troubles": alerts.find(redis, deliveries, rows, unreadable=unreadable),
+        "alerts": alerts.find(redis, deliveries, locks, unreadable=unreadable),
         "is_known": redis.connected and not unreadable,
-        "total": len(rows),
-        "stale": sum(row.state in STALE for row in rows),
-        "states": _states(rows, wanted.state),
+        "total": len(locks),
+        "stale": sum(lock.state in STALE for lock in locks),
+        "states": _states(locks, lock_filter.state),
         "columns": _columns(sort),
-        "rows": shown(list(here), full=full),
-        "page": here,
-        "page_numbers": pages.get_elided_page_range(here.number, on_each_side=2, on_ends=1),
+        "locks": lock_status.with_forms(list(page)),
+        "page": page,
+        "page_numbers": pages.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
         "found": len(found),
         "bad_filter": bad_filter,
         "filters": _filters(params),
-        "history": _history(
-            params, None if unreadable else rows, full=full, connected=redis.connected
-        ),
+        "history": _history(params, masker, held) if redis.connected else None,
         "who": params.get("who", ""),
         "of": params.get("of", ""),
-        "charts": _charts(connected=redis.connected),
+        "charts": _charts() if redis.connected else None,
         "chart_size": {"width": charts.WIDTH, "height": charts.HEIGHT, "bar": charts.BAR},
         "now": timezone.now(),
-        "full": full,
+        "masker": masker,
         "links": {
             "failed": reverse("admin:leads_submission_changelist") + "?status__exact=failed",
         },
     }
 
 
-def _wanted(params: QueryDict) -> tuple[LockFilter, str]:
+def _filter(params: QueryDict) -> tuple[LockFilter, str]:
     """The filter, and what is wrong with it: every lock is shown then."""
     try:
         return LockFilter.read(params), ""
@@ -95,32 +96,19 @@ def _read(*, connected: bool) -> tuple[list[LockStatus], str]:
         return [], ""
     try:
         return lock_status.read(), ""
-    except REDIS_ERRORS as trouble:
-        return [], str(trouble) or type(trouble).__name__
+    except REDIS_ERRORS as error:
+        return [], str(error) or type(error).__name__
 
 
-def _history(
-    params: QueryDict, rows: list[LockStatus] | None, *, full: bool, connected: bool
-) -> list[ShownEvent] | None:
-    if not connected:
-        return None
-    held = None if rows is None else {row.lock.holder_id for row in rows}
+def _history(params: QueryDict, masker: Masker, held: set[str] | None) -> list[LockEvent] | None:
+    query, of = params.get("who", ""), params.get("of", "")
     try:
-        events = history.latest(
-            history.DEFAULT_LIMIT,
-            words=params.get("who", ""),
-            of=params.get("of", ""),
-            full=full,
-            held=held,
-        )
+        return history.latest(history.DEFAULT_LIMIT, masker, query=query, of=of, held=held)
     except REDIS_ERRORS:
         return None
-    return event_rows(events, full=full)
 
 
-def _charts(*, connected: bool) -> list[charts.Panel] | None:
-    if not connected:
-        return None
+def _charts() -> list[charts.Panel] | None:
     try:
         minutes = cache.get_or_set("locks_admin.timings", last_hour, CHART_AGE)
     except REDIS_ERRORS:
@@ -129,7 +117,7 @@ def _charts(*, connected: bool) -> list[charts.Panel] | None:
 
 
 def _counters() -> list[tuple[Any, int]]:
-    totals = stats.events_today()
+    totals = counters.totals()
     return [(COUNTER_NAMES.get(name, name), count) for name, count in totals.items() if count]
 
 
@@ -138,16 +126,11 @@ def _utc_midnight() -> datetime:
     return timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _states(rows: list[LockStatus], chosen: State | None) -> list[dict[str, Any]]:
-    counts = Counter(row.state for row in rows)
-    everything = {"state": None, "name": _("all"), "count": len(rows), "chosen": chosen is None}
+def _states(locks: list[LockStatus], chosen: State | None) -> list[dict[str, Any]]:
+    counts = Counter(lock.state for lock in locks)
+    everything = {"state": None, "name": _("all"), "count": len(locks), "chosen": chosen is None}
     each = [
-        {
-            "state": state,
-            "name": STATE_NAMES[state],
-            "count": counts[state],
-            "chosen": chosen is state,
-        }
+        {"state": state, "name": state.label, "count": counts[state], "chosen": chosen is state}
         for state in State
     ]
     return [everything, *each]

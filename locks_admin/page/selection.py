@@ -13,45 +13,40 @@ from locks_admin.monitor.lock_status import STALE, LockStatus
 
 @dataclass
 class Selection:
-    """``going``: still as shown. ``changed`` and ``gone``: how many are not any more."""
+    """``locks``: still as shown. ``changed`` and ``gone``: how many are not any more."""
 
-    going: list[LockStatus] = field(default_factory=list)
+    locks: list[LockStatus] = field(default_factory=list)
     changed: int = 0
     gone: int = 0
 
+    @classmethod
+    def of_form(cls, form: QueryDict, locks: Iterable[LockStatus]) -> Selection:
+        """Read the table's form: one row's button, the ticked rows, the stale ones, or all."""
+        if "only" in form:
+            return cls.of_tokens([form.get("only", "")], locks)
+        scope = form.get("scope", "selected")
+        if scope == "all":
+            return cls(list(locks))
+        if scope == "stale":
+            return cls([lock for lock in locks if lock.state in STALE])
+        return cls.of_tokens(form.getlist("lock"), locks)
+
+    @classmethod
+    def of_tokens(cls, tokens: Iterable[str], locks: Iterable[LockStatus]) -> Selection:
+        """Those of ``locks`` that are chosen and have not changed hands."""
+        by_pseudonym = {pseudonym(lock.name): lock for lock in locks}
+        selection = cls()
+        for token in dict.fromkeys(filter(None, tokens)):
+            lock = by_pseudonym.get(token.partition(" ")[0])
+            if lock is None:
+                selection.gone += 1
+            elif token != lock.token:
+                selection.changed += 1
+            else:
+                selection.locks.append(lock)
+        return selection
+
     @property
-    def as_text(self) -> str:
+    def tokens(self) -> str:
         """The selection for a form's field, one lock a line."""
-        return "\n".join(map(token, self.going))
-
-
-def token(row: LockStatus) -> str:
-    """A lock with its holder, short: tens of thousands fit into one form."""
-    return f"{pseudonym(row.name)} {pseudonym(row.lock.holder_id)}"
-
-
-def chosen(form: QueryDict, rows: Iterable[LockStatus]) -> Selection:
-    """Read the table's form: one row's button, the ticked rows, the stale ones, or all."""
-    if "only" in form:
-        return as_shown([form.get("only", "")], rows)
-    scope = form.get("scope", "selected")
-    if scope == "all":
-        return Selection(going=list(rows))
-    if scope == "stale":
-        return Selection(going=[row for row in rows if row.state in STALE])
-    return as_shown(form.getlist("lock"), rows)
-
-
-def as_shown(tokens: Iterable[str], rows: Iterable[LockStatus]) -> Selection:
-    """Those of ``rows`` that are chosen and have not changed hands."""
-    now = {pseudonym(row.name): row for row in rows}
-    selection = Selection()
-    for chosen in dict.fromkeys(filter(None, tokens)):
-        row = now.get(chosen.partition(" ")[0])
-        if row is None:
-            selection.gone += 1
-        elif chosen != token(row):
-            selection.changed += 1
-        else:
-            selection.going.append(row)
-    return selection
+        return "\n".join(lock.token for lock in self.locks)

@@ -65,7 +65,7 @@ def test_a_stuck_lock_is_cleared_with_a_reason(visit: Visit, locks: Locks, opera
     expect(page.get_by_role("heading", name="Clear locks?")).to_be_visible()
     expect(page.locator(".lk-table")).to_contain_text("test@onai.academy")
     expect(page.locator(".lk-table")).not_to_contain_text("other@b.kz")
-    expect(page.locator(".lk-grave")).to_have_count(0)
+    expect(page.locator(".lk-critical")).to_have_count(0)
     page.get_by_label("Why").fill("the worker was killed")
     page.get_by_role("button", name="Clear").click()
     expect(page.get_by_text("Cleared 1 lock.")).to_be_visible()
@@ -335,8 +335,8 @@ def test_texts_stand_out_from_their_ground_in_both_colour_schemes(
         ".lk-state-overdue",
         ".lk-state-orphan",
         ".lk-state-unknown",
-        ".lk-trouble h2",
-        ".lk-trouble p",
+        ".lk-alert h2",
+        ".lk-alert p",
         ".lk-tile dd",
         ".lk-event",
         ".lk-status",

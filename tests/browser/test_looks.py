@@ -106,7 +106,7 @@ def test_while_redis_is_stopped(
 ) -> None:
     redis_server.stop()
     page = visit(operator, language=language, scheme=scheme, width=width, height=1100)
-    expect(page.locator(".lk-grave")).to_be_visible()
+    expect(page.locator(".lk-critical")).to_be_visible()
     expect(page.locator("#lk-status")).to_have_attribute("data-mode", "live", timeout=PATIENCE)
     keep(page, f"stopped-{language}-{scheme}", tmp_path)
 

@@ -78,6 +78,17 @@ def test_json_is_one_object(locks: Locks) -> None:
     }
 
 
+def test_json_names_what_became_of_each_lock(locks: Locks) -> None:
+    name = locks.put()
+    would_clear = {"key": name, "result": "would_clear"}
+    assert json.loads(run("--json", "--dry-run"))["locks"] == [would_clear]
+    locks.redis.delete(f"lock:{name}")
+    locks.redis.rpush(f"lock:{name}", "a list")
+    body = json.loads(run("--json"))
+    assert body["locks"] == [{"key": name, "result": "not_a_lock"}]
+    assert (body["success"], body["deleted"]) == (True, 0)
+
+
 @pytest.mark.parametrize("answer", ["n", "", "nonsense"])
 def test_without_a_yes_nothing_is_cleared(
     locks: Locks, monkeypatch: pytest.MonkeyPatch, answer: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from locks_admin.masking import label, pseudonym, shown_name
+from locks_admin.masking import Masker, pseudonym
 
 P = "amocrm:lead:"
 
@@ -26,13 +26,13 @@ P = "amocrm:lead:"
     ],
 )
 def test_a_person_is_shown_whole_or_masked(name: str, whole: str, masked: str, key: str) -> None:
-    assert label(name, full=True) == whole
-    assert label(name, full=False) == masked
-    assert shown_name(name, full=True) == name
-    assert shown_name(name, full=False) == key
+    assert Masker(full=True).person(name) == whole
+    assert Masker(full=False).person(name) == masked
+    assert Masker(full=True).name(name) == name
+    assert Masker(full=False).name(name) == key
 
 
-def test_a_handle_tells_two_locks_apart_and_nobody_who_it_is() -> None:
+def test_a_pseudonym_tells_two_locks_apart_and_nobody_who_it_is() -> None:
     name = f"{P}test@onai.academy:77771112233"
     assert pseudonym(name) == pseudonym(name)
     assert pseudonym(name) != pseudonym(f"{name}4")

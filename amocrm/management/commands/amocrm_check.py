@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -13,8 +12,10 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from amocrm import conf
-from amocrm.diagnostics.account_check import Finding, examine
+from amocrm.diagnostics.account_check import examine
+from amocrm.diagnostics.finding import Finding
 
+JSON_KEYS = ("level", "about", "text", "fix")
 SIGNS = {"ok": "✅", "warning": "⚠️ ", "error": "❌"}
 
 
@@ -43,7 +44,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Show each finding as soon as it is known."""
-        found = []
+        found: list[Finding] = []
         with translation.override(options["language"]):
             examined = examine(conf.current(), create_test_lead=options["create_test_lead"])
             for finding in examined:
@@ -52,7 +53,8 @@ class Command(BaseCommand):
                     self._show(finding)
             wrong = sum(finding.level == "error" for finding in found)
             if options["json"]:
-                body = {"success": not wrong, "findings": [asdict(finding) for finding in found]}
+                rows = [{key: getattr(finding, key) for key in JSON_KEYS} for finding in found]
+                body = {"success": not wrong, "findings": rows}
                 self.stdout.write(json.dumps(body, ensure_ascii=False))
             else:
                 self._sum_up(wrong, sum(finding.level == "warning" for finding in found))

@@ -11,18 +11,24 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from amocrm.locks.clearing import Result
+from amocrm.locks import clearing
+from amocrm.locks.clearing import ClearResult
 from amocrm.locks.connection import REDIS_ERRORS
 from amocrm.text.printable import one_line
+from locks_admin.masking import Masker
 from locks_admin.monitor import lock_status
-from locks_admin.monitor.lock_status import DELIVERING, LockStatus
+from locks_admin.monitor.filters import LockFilter
+from locks_admin.monitor.lock_status import LockStatus
 
-_WORDS = {
-    Result.CLEARED: "cleared",
-    Result.MISSING: "was gone already",
-    Result.CHANGED: "changed hands meanwhile, left",
-    Result.NOT_A_LOCK: "holds no lock, left: remove it with redis-cli",
-    Result.UNKNOWN: "not known: Redis went silent",
+WOULD_CLEAR = "would_clear"
+# What the terminal says; JSON has the keys.
+_TEXTS = {
+    WOULD_CLEAR: "would be cleared",
+    ClearResult.CLEARED: "cleared",
+    ClearResult.MISSING: "was gone already",
+    ClearResult.CHANGED: "changed hands meanwhile, left",
+    ClearResult.NOT_A_LOCK: "holds no lock, left: remove it with redis-cli",
+    ClearResult.UNKNOWN: "not known: Redis went silent",
 }
 
 
@@ -59,35 +65,33 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Clear what the options choose, print each lock and last the count."""
         try:
-            rows = self._chosen(options)
+            locks = self._chosen(options)
             if options["dry_run"]:
-                self._report(options, [(row.name, "would be cleared") for row in rows], 0)
+                self._report(options, [(lock.name, WOULD_CLEAR) for lock in locks])
                 return
-            if rows and options["interactive"] and not options["json"]:
-                self._ask(rows)
-            outcome = lock_status.clear(rows, by=_me(), why="manage.py clear_amocrm_locks")
-        except REDIS_ERRORS as trouble:
-            raise CommandError(
-                f"Redis does not answer, so nothing was cleared: {trouble}"
-            ) from trouble
-        lines = [(one.row.name, _WORDS[one.result]) for one in outcome]
-        results = lock_status.tally(outcome)
-        self._report(options, lines, results[Result.CLEARED])
-        if unknown := results[Result.UNKNOWN]:
+            if locks and options["interactive"] and not options["json"]:
+                self._ask(locks)
+            outcome = clearing.clear(locks, by=_me(), why="manage.py clear_amocrm_locks")
+        except REDIS_ERRORS as error:
+            raise CommandError(f"Redis does not answer, so nothing was cleared: {error}") from error
+        results = [(one.lock.name, one.result) for one in outcome]
+        self._report(options, results)
+        if unknown := sum(result is ClearResult.UNKNOWN for _name, result in results):
             raise CommandError(f"Redis went silent: what became of {unknown} is not known.")
 
     def _chosen(self, options: dict[str, Any]) -> list[LockStatus]:
-        rows = lock_status.read()
+        locks = lock_status.read()
         if options["key"] is not None:
-            rows = [row for row in rows if row.name == options["key"]]
-            if not rows:
+            locks = [lock for lock in locks if lock.name == options["key"]]
+            if not locks:
                 raise CommandError(f"There is no lock {options['key']!r}: nothing was cleared.")
-        return lock_status.only(rows, stale=options["stale"], older_than=options["older_than"])
+        chosen = LockFilter(stale=options["stale"], older_than=options["older_than"])
+        return chosen.apply(locks, Masker(full=True))
 
-    def _ask(self, rows: Sequence[LockStatus]) -> None:
-        for row in rows:
-            self.stdout.write(f"{one_line(row.name)}  {row.state}  {row.lock.holder_id}")
-        delivering = sum(row.state in DELIVERING for row in rows)
+    def _ask(self, locks: Sequence[LockStatus]) -> None:
+        for lock in locks:
+            self.stdout.write(f"{one_line(lock.name)}  {lock.state}  {lock.holder_id}")
+        delivering = sum(lock.is_delivering for lock in locks)
         if delivering:
             self.stdout.write(
                 self.style.WARNING(
@@ -96,28 +100,29 @@ class Command(BaseCommand):
                 )
             )
         try:
-            answer = input(f"Clear {len(rows)} locks? [y/N] ")
+            answer = input(f"Clear {len(locks)} locks? [y/N] ")
         except EOFError:
             answer = ""
         if answer.strip().lower() not in {"y", "yes"}:
             raise CommandError("Nothing was cleared.")
 
-    def _report(self, options: dict[str, Any], lines: list[tuple[str, str]], count: int) -> None:
+    def _report(self, options: dict[str, Any], results: Sequence[tuple[str, str]]) -> None:
+        cleared = sum(result == ClearResult.CLEARED for _name, result in results)
         if options["json"]:
             body = {
-                "success": all(result != _WORDS[Result.UNKNOWN] for _, result in lines),
+                "success": all(result != ClearResult.UNKNOWN for _name, result in results),
                 "dry_run": options["dry_run"],
-                "locks": [{"key": name, "result": result} for name, result in lines],
-                "deleted": count,
+                "locks": [{"key": name, "result": result} for name, result in results],
+                "deleted": cleared,
             }
             self.stdout.write(json.dumps(body, ensure_ascii=False))
             return
-        for name, result in lines:
-            self.stdout.write(f"{one_line(name)}  {result}")
+        for name, result in results:
+            self.stdout.write(f"{one_line(name)}  {_TEXTS[result]}")
         if options["dry_run"]:
-            self.stdout.write(f"Would clear {len(lines)} AmoCRM locks")
+            self.stdout.write(f"Would clear {len(results)} AmoCRM locks")
         else:
-            self.stdout.write(f"Cleared {count} AmoCRM locks")
+            self.stdout.write(f"Cleared {cleared} AmoCRM locks")
 
 
 def _me() -> str:

@@ -9,8 +9,8 @@
 
   const status = document.getElementById("lk-status");
   const pause = document.getElementById("lk-pause");
-  const words = page.dataset;
-  const every = Number(words.everySeconds) * 1000;
+  const data = page.dataset;
+  const every = Number(data.everySeconds) * 1000;
   const patience = Math.max(8000, every * 2);
 
   let paused = sessionStorage.getItem("locks-paused") === "yes";
@@ -154,23 +154,23 @@
     if (running) return;
     running = true;
     try {
-      const answer = await fetch(words.liveUrl + location.search, {
+      const answer = await fetch(data.liveUrl + location.search, {
         headers: { "X-Requested-With": "XMLHttpRequest" },
         credentials: "same-origin",
         signal: AbortSignal.timeout(patience),
       });
       if (paused) return;
       if (answer.redirected || answer.status === 401 || answer.status === 403) {
-        tell("lost", words.textLogin);
+        tell("lost", data.textLogin);
         return;
       }
       if (!answer.ok) throw new Error(String(answer.status));
       const html = await answer.text();
       if (paused) return;
       show(html);
-      tell("live", words.textFresh);
+      tell("live", data.textFresh);
     } catch {
-      if (!paused) tell("lost", words.textLost);
+      if (!paused) tell("lost", data.textLost);
     } finally {
       running = false;
     }
@@ -185,9 +185,9 @@
   }
 
   function showPause() {
-    pause.textContent = paused ? words.textGoOn : words.textPause;
+    pause.textContent = paused ? data.textGoOn : data.textPause;
     pause.setAttribute("aria-pressed", String(paused));
-    if (paused) tell("paused", words.textPaused);
+    if (paused) tell("paused", data.textPaused);
   }
 
   pause.addEventListener("click", () => {

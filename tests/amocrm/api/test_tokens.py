@@ -9,17 +9,16 @@ import logging
 import pickle
 import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.utils import translation
 from pytest_django import Settings
 
 from amocrm import conf
 from amocrm.api.client import connect
-from amocrm.api.tokens import LongLivedToken, expires_at, expiry_warning
+from amocrm.api.tokens import LongLivedToken, expires_at
 from amocrm.diagnostics.checks import check_settings
 from amocrm.errors import AmoError
 from amocrm.models import AccountState
@@ -27,8 +26,6 @@ from amocrm.sandbox.server import RunningSandbox
 from tests.amocrm.api.raw_server import serving
 from tests.amocrm.clients import READS, WRITES
 from tests.servers import free_port
-
-NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
 
 
 def jwt(claims: Any) -> str:
@@ -75,34 +72,9 @@ def test_a_token_that_does_not_say_ends_nobody_knows_when(token: str) -> None:
     assert LongLivedToken(token).expires_at() is None
 
 
-@pytest.mark.parametrize(
-    ("days", "warned"), [(31, False), (30, True), (1, True), (0, True), (-5, True), (2000, False)]
-)
-def test_the_end_is_warned_of_thirty_days_ahead(
-    settings: Settings, days: int, warned: bool
-) -> None:
-    end = NOW + timedelta(days=days)
-    settings.AMOCRM_ACCESS_TOKEN = jwt({"exp": int(end.timestamp())})
-    assert expires_at() == end
-    assert bool(expiry_warning(NOW)) is warned
-
-
-def test_the_warning_says_when_and_what_to_do_in_both_languages(settings: Settings) -> None:
-    settings.AMOCRM_ACCESS_TOKEN = jwt({"exp": int((NOW + timedelta(days=10)).timestamp())})
-    with translation.override("en"):
-        assert expiry_warning(NOW) == (
-            "The amoCRM access token expires on 03.12.2026, in 10 days: create a new one."
-        )
-        assert "expired on 03.12.2026" in str(expiry_warning(NOW + timedelta(days=11)))
-    with translation.override("ru"):
-        assert "03.12.2026" in str(expiry_warning(NOW))
-        assert "ends" not in str(expiry_warning(NOW))
-
-
 def test_a_token_that_cannot_be_one_has_no_end(settings: Settings) -> None:
     settings.AMOCRM_ACCESS_TOKEN = "не токен"
     assert expires_at() is None
-    assert expiry_warning(NOW) is None
 
 
 # --- nobody ever sees it -----------------------------------------------------------------------

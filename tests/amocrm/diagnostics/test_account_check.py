@@ -103,11 +103,14 @@ def test_another_language_is_refused() -> None:
         run("--language", "kk")
 
 
-def test_an_unknown_stage_is_to_be_fixed(sandbox: RunningSandbox, settings: Settings) -> None:
-    settings.AMOCRM_STATUS_CARD = 999
+@pytest.mark.parametrize("stage", [999, 32392156], ids=["unknown", "Неразобранное"])
+def test_a_stage_that_takes_no_leads_is_to_be_fixed(
+    sandbox: RunningSandbox, settings: Settings, stage: int
+) -> None:
+    settings.AMOCRM_STATUS_CARD = stage
     status, shown = run("--language", "en")
     assert status == 1
-    assert "❌ AMOCRM_STATUS_CARD is 999" in shown
+    assert f"❌ AMOCRM_STATUS_CARD is {stage}" in shown
     assert "→ Choose one of these: 32392159 Новая заявка" in shown
 
 
@@ -204,9 +207,9 @@ def test_until_when_the_token_is_good(
 
 def test_a_token_that_cannot_be_one(sandbox: RunningSandbox, settings: Settings) -> None:
     settings.AMOCRM_ACCESS_TOKEN = "with blank "
-    found = findings()
-    assert levels(found)["settings"] == {"error"}
-    assert "account" not in found
+    (finding,) = findings()["account"]
+    assert finding["level"] == "error"
+    assert "AMOCRM_ACCESS_TOKEN" in finding["text"]
     assert sandbox.control.requests() == []
 
 

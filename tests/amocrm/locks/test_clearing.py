@@ -7,7 +7,7 @@ import redis
 
 from amocrm import counters
 from amocrm.locks import clearing, history, inventory
-from amocrm.locks.clearing import Result
+from amocrm.locks.clearing import ClearResult
 from amocrm.locks.history import Kind
 from amocrm.locks.inventory import LockRow
 from tests.amocrm.locks.conftest import NAME
@@ -15,14 +15,14 @@ from tests.amocrm.locks.conftest import NAME
 pytestmark = pytest.mark.django_db
 
 
-def results(rows: list[LockRow]) -> list[Result]:
+def results(rows: list[LockRow]) -> list[ClearResult]:
     """Clear these and say what became of each."""
     return [one.result for one in clearing.clear(rows, by="olga", why="stuck")]
 
 
 def test_a_cleared_lock_is_gone_and_its_waiters_are_signalled(locks_db: redis.Redis) -> None:
     locks_db.set(f"lock:{NAME}", "somebody")
-    assert results(inventory.list_locks()) == [Result.CLEARED]
+    assert results(inventory.list_locks()) == [ClearResult.CLEARED]
     assert locks_db.exists(f"lock:{NAME}") == 0
     assert locks_db.llen(f"lock-signal:{NAME}") == 1
     assert 0 < int(str(locks_db.pttl(f"lock-signal:{NAME}"))) <= 1000
@@ -32,7 +32,7 @@ def test_a_lock_that_changed_hands_is_left(locks_db: redis.Redis) -> None:
     locks_db.set(f"lock:{NAME}", "the one that was seen")
     seen = inventory.list_locks()
     locks_db.set(f"lock:{NAME}", "the next one")
-    assert results(seen) == [Result.CHANGED]
+    assert results(seen) == [ClearResult.CHANGED]
     assert locks_db.get(f"lock:{NAME}") == b"the next one"
     assert locks_db.exists(f"lock-signal:{NAME}") == 0
     assert history.latest(10) == []
@@ -43,18 +43,18 @@ def test_a_lock_that_is_gone_already_is_reported_as_missing(locks_db: redis.Redi
     locks_db.set(f"lock:{NAME}", "somebody")
     seen = inventory.list_locks()
     locks_db.delete(f"lock:{NAME}")
-    assert results(seen) == [Result.MISSING]
+    assert results(seen) == [ClearResult.MISSING]
     assert locks_db.dbsize() == 0
 
 
 def test_a_value_of_odd_bytes_can_be_cleared(locks_db: redis.Redis) -> None:
     locks_db.set(f"lock:{NAME}", b"\xff\x00\xfe")
-    assert results(inventory.list_locks()) == [Result.CLEARED]
+    assert results(inventory.list_locks()) == [ClearResult.CLEARED]
 
 
 def test_something_else_under_our_name_is_left(locks_db: redis.Redis) -> None:
     locks_db.rpush(f"lock:{NAME}", "a list")
-    assert results(inventory.list_locks()) == [Result.NOT_A_LOCK]
+    assert results(inventory.list_locks()) == [ClearResult.NOT_A_LOCK]
     assert locks_db.exists(f"lock:{NAME}") == 1
 
 
@@ -62,7 +62,7 @@ def test_foreign_keys_are_never_touched(locks_db: redis.Redis) -> None:
     foreign = {"lock:celery": "a", "lock:amocrm:token": "b", "amocrm:lead:x": "c", "other": "d"}
     locks_db.mset(foreign)
     locks_db.set(f"lock:{NAME}", "ours")
-    assert results(inventory.list_locks()) == [Result.CLEARED]
+    assert results(inventory.list_locks()) == [ClearResult.CLEARED]
     assert {key: locks_db.get(key) for key in foreign} == {
         key: value.encode() for key, value in foreign.items()
     }
@@ -90,5 +90,5 @@ def test_who_cleared_and_why_is_remembered_and_counted(locks_db: redis.Redis) ->
 
 def test_many_locks_are_cleared_in_several_rounds(locks_db: redis.Redis) -> None:
     locks_db.mset({f"lock:amocrm:lead:p{at}": "x" for at in range(1_201)})
-    assert results(inventory.list_locks()) == [Result.CLEARED] * 1_201
+    assert results(inventory.list_locks()) == [ClearResult.CLEARED] * 1_201
     assert inventory.list_locks() == []

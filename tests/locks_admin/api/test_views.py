@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from amocrm.locks import clearing, history
+from amocrm.locks import clearing, health, history
 from amocrm.models import AccountState
 from leads.models import Submission
 from locks_admin.monitor import alerts, stats
@@ -101,8 +101,8 @@ def test_status_and_page_warn_of_a_token_that_ends_within_thirty_days(
 
     settings.AMOCRM_ACCESS_TOKEN = token(29)
     assert client().get(f"{LIST}/status").json()["token_warning"]
-    found = alerts.find(stats.redis(), stats.deliveries(), [])
-    assert "token" in [trouble.code for trouble in found]
+    found = alerts.find(health.check(), stats.deliveries(), [])
+    assert "token" in [alert.code for alert in found]
 
 
 def test_status_counts_deliveries_and_tells_of_a_pause(settings: Settings, db: None) -> None:

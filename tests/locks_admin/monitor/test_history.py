@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 
 from amocrm.locks.history import Kind, LockEvent
 from amocrm.locks.stats import MINUTES, Minute
-from locks_admin.formats import in_words
+from locks_admin.formats import duration
 from locks_admin.monitor import charts
 from locks_admin.monitor.history import with_expiries
 
@@ -66,7 +66,7 @@ def test_bars_stay_within_the_drawing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ms", "words"),
+    ("ms", "shown"),
     [
         (0, "0 ms"),
         (999, "999 ms"),
@@ -78,11 +78,11 @@ def test_bars_stay_within_the_drawing() -> None:
         (90_000_000, "1 d 1 h"),
     ],
 )
-def test_spans_are_told_in_words(ms: int, words: str) -> None:
+def test_durations_are_shown_in_their_largest_units(ms: int, shown: str) -> None:
     with translation.override("en"):
-        assert in_words(ms) == words
+        assert duration(ms) == shown
 
 
 def test_a_russian_fraction_has_a_comma() -> None:
     with translation.override("ru"):
-        assert in_words(2_340) == "2,3 с"
+        assert duration(2_340) == "2,3 с"

@@ -15,10 +15,13 @@ from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 from amocrm.locks.holder import Holder
 from leads.delivery import lease
 from leads.models import Submission
+from locks_admin.masking import Masker
 from locks_admin.monitor import lock_status
 from locks_admin.monitor.filters import BadFilter, LockFilter, ordered
 from locks_admin.monitor.lock_status import State
 from tests.locks_admin.conftest import Locks
+
+FULL, MASKED = Masker(full=True), Masker(full=False)
 
 
 def states() -> dict[str, State]:
@@ -88,7 +91,7 @@ def test_waiting_counts_accepted_submissions_and_knows_since_when(locks: Locks) 
 def test_stale_are_the_overdue_and_the_orphaned(locks: Locks) -> None:
     for state in ("live", "overdue", "orphan", "unknown"):
         locks.put(f"{state}@b.kz:7", state=state)
-    stale = lock_status.only(lock_status.read(), stale=True)
+    stale = LockFilter(stale=True).apply(lock_status.read(), FULL)
     assert {row.state for row in stale} == {State.OVERDUE, State.ORPHAN}
 
 
@@ -96,12 +99,13 @@ def test_older_than_never_means_a_lock_whose_age_nobody_knows(locks: Locks) -> N
     for state in ("live", "overdue", "unknown"):
         locks.put(f"{state}@b.kz:7", state=state)
     rows = lock_status.read()
-    assert {row.state for row in lock_status.only(rows, older_than=0)} == {
-        State.LIVE,
-        State.OVERDUE,
-    }
-    assert {row.state for row in lock_status.only(rows, older_than=100)} == {State.OVERDUE}
-    assert lock_status.only(rows, older_than=1000) == []
+
+    def older_than(seconds: float) -> set[State]:
+        return {row.state for row in LockFilter(older_than=seconds).apply(rows, FULL)}
+
+    assert older_than(0) == {State.LIVE, State.OVERDUE}
+    assert older_than(100) == {State.OVERDUE}
+    assert older_than(1000) == set()
 
 
 def test_many_locks_take_as_few_queries_as_one(
@@ -137,7 +141,7 @@ def test_sorting_keeps_locks_without_an_age_or_an_end_in_their_place(locks: Lock
     rows = lock_status.read()
 
     def order(sort: str) -> list[str]:
-        return [row.name.split(":")[2][:3] for row in ordered(rows, sort, full=True)]
+        return [row.name.split(":")[2][:3] for row in ordered(rows, sort, FULL)]
 
     assert order("-held") == ["old", "new", "odd"]
     assert order("left") == ["old", "odd", "new"]
@@ -156,7 +160,7 @@ def test_a_filter_that_makes_no_sense_is_refused(params: dict[str, str]) -> None
 def test_masked_people_cannot_be_found_by_their_whole_name(locks: Locks) -> None:
     locks.put("secret@b.kz:77771112233")
     rows = lock_status.read()
-    whole, part = LockFilter(words="secret@b.kz"), LockFilter(words="SE***@b.kz")
-    assert len(whole.apply(rows, full=True)) == 1
-    assert whole.apply(rows, full=False) == []
-    assert len(part.apply(rows, full=False)) == 1
+    whole, part = LockFilter(query="secret@b.kz"), LockFilter(query="SE***@b.kz")
+    assert len(whole.apply(rows, FULL)) == 1
+    assert whole.apply(rows, MASKED) == []
+    assert len(part.apply(rows, MASKED)) == 1
