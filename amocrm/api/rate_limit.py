@@ -20,13 +20,12 @@ from redis.exceptions import NoScriptError
 
 from amocrm import conf
 from amocrm.errors import ComeBack, LockUnavailable
-from amocrm.locks.connection import REDIS_ERRORS, quick_client
+from amocrm.redis_clients import REDIS_ERRORS, requests_client
 
 # Requests that leave a second apart may arrive closer together. So the window is longer than
 # the second that amoCRM counts: by the time for which a place is good, and some for the network.
 WINDOW_MS = 1200
 FRESH_FOR = 0.1
-SOCKET_TIMEOUT = 2.0
 
 _SERVER_CLOCK = """
 local given = ARGV
@@ -171,7 +170,7 @@ def _rates(max_rps: float) -> list[Rate]:
 
 @lru_cache(maxsize=4)
 def _shared_bucket(url: str, account: str, max_rps: float) -> _Bucket:
-    client: Any = quick_client(url, SOCKET_TIMEOUT)
+    client: Any = requests_client(url)
     # The script is loaded when Redis first says that it does not know it.
     bucket = _SharedBucket(_rates(max_rps), client, f"amocrm:requests:{account}", "0" * 40)
     return cast(_Bucket, bucket)
