@@ -11,11 +11,11 @@ comes a moment late keeps the pace; earlier ones that nobody asked for are lost.
 *Why that is never more than seven.* Eight slots span at least seven intervals. A request is
 counted some time after its slot: up to ``CATCH_UP`` because it was asked for late, up to
 ``FRESH_FOR`` until it leaves, and ``NETWORK_JITTER`` because some travel longer than others. Eight
-cannot be counted within a second if seven intervals are at least 1 s and these three together. So
-an interval is never below (1 + 0.1 + 0.05) / 7 s, and only what is left of seven may be caught up.
-The pace is what ``AMOCRM_MAX_RPS`` says up to 7 / 1.15 = 6.08 a second, and 6.08 from there to 7:
-at exactly 7, one request that is a millisecond late would make eight. (More is for the sandbox
-alone; the settings refuse it for a real account.)
+cannot be counted within a second if seven intervals are at least 1 s and these three together. At
+``FASTEST``, 6 a second, seven intervals are 1.167 s: a permit's 0.1 s leave 0.067 s to the network
+and nothing to catch up. At 7 they are 1 s, and one request that is a millisecond late makes eight:
+from 6 to 7 the pace stays 6. (More than 7 is for the sandbox alone; the settings refuse it for a
+real account.)
 
 A Redis that comes back empty lets one request through too early, and no more: eight slots span six
 intervals then, which at a pace of 5 is still enough.
@@ -33,10 +33,10 @@ from amocrm.errors import ComeBack, LockUnavailable
 from amocrm.redis_clients import REDIS_ERRORS, requests_client
 
 CAP = 7  # requests that amoCRM allows in any second
+FASTEST = 6.0  # requests a second for as long as one likes, with never more than those seven
 # Seconds.
 FRESH_FOR = 0.1
-NETWORK_JITTER = 0.05
-SPREAD = FRESH_FOR + NETWORK_JITTER
+NETWORK_JITTER = CAP / FASTEST - 1 - FRESH_FOR
 CATCH_UP = 0.05
 
 
@@ -97,11 +97,11 @@ class Limiter:
 
 def pace(max_rps: float) -> tuple[float, float]:
     """The seconds between two slots, and those that may be caught up: see the module."""
-    interval = 1 / max_rps
     if max_rps > CAP:
-        return interval, CATCH_UP
-    interval = max(interval, (1 + SPREAD) / CAP)
-    return interval, max(0.0, min(CATCH_UP, CAP * interval - 1 - SPREAD))
+        return 1 / max_rps, CATCH_UP
+    interval = 1 / min(max_rps, FASTEST)
+    spare = CAP * interval - 1 - FRESH_FOR - NETWORK_JITTER
+    return interval, min(CATCH_UP, max(0.0, spare))
 
 
 def for_account(settings: conf.AmoSettings) -> Limiter:
