@@ -10,12 +10,12 @@ from uuid import UUID
 from django.test.utils import override_settings
 
 from benchmarks.ground import Ground
-from benchmarks.round_trips import round_trips
 from benchmarks.table import Row, Section
 from benchmarks.timing import Timing, timed
 from leads.delivery.attempt import deliver
 from leads.intake import accept_submission
 from leads.models import DeliveryAttempt, Submission
+from tests.round_trips import round_trips
 
 PAIRS = 50
 _numbers = itertools.count(1)

@@ -18,7 +18,7 @@ from 6 to 7 the pace stays 6. (More than 7 is for the sandbox alone; the setting
 real account.)
 
 A Redis that comes back empty lets one request through too early, and no more: eight slots span six
-intervals then, which at a pace of 5 is still enough.
+intervals then, which at a pace of 5 are still 1.2 s.
 """
 
 from __future__ import annotations

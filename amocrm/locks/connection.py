@@ -1,4 +1,9 @@
-"""The locks of python-redis-lock, through its cache backend, and the client behind them."""
+"""The locks of python-redis-lock, through its cache backend, and the client behind them.
+
+One ``GET`` of each acquisition could be saved: the library asks whether this id holds the lock
+already. But it keeps its scripts on the class that is made first, so a class derived from its own
+would leave the other without them.
+"""
 
 from __future__ import annotations
 

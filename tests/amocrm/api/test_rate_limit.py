@@ -26,6 +26,7 @@ from tests.amocrm.api.limited_run import (
     sandbox_process,
 )
 from tests.amocrm.api.raw_server import pump, serving, write_authority
+from tests.round_trips import round_trips
 from tests.servers import RedisServer
 
 PROCESSES = 4
@@ -240,6 +241,15 @@ def test_a_permit_is_waited_for() -> None:
     for _ in range(3):
         one.acquire(30)
     assert time.monotonic() - started >= 2 * 0.5 - rate_limit.CATCH_UP
+
+
+def test_a_permit_costs_one_round_trip_whether_it_is_waited_for_or_not() -> None:
+    one = limiter_of(5)
+    one.acquire(0)  # the connection and the script are there now
+    with round_trips() as seen:
+        for _ in range(3):
+            one.acquire(60)
+    assert seen == {"EVALSHA": 3}
 
 
 def test_who_has_no_patience_comes_back_at_once() -> None:
