@@ -74,7 +74,7 @@ class SharedSlots:
         """As :class:`Slots`; raises one of ``REDIS_ERRORS``."""
         seconds, microseconds = self._client.time()
         now = seconds * _MICROSECONDS + microseconds
-        return self._client.zcount(self._key, now - _MICROSECONDS, now)
+        return self._client.zcount(self._key, f"({now - _MICROSECONDS}", now)
 
 
 class OwnSlots:
@@ -101,4 +101,4 @@ class OwnSlots:
         """As :class:`Slots`."""
         with self._lock:
             now = time.monotonic()
-            return sum(now - 1 <= slot <= now for slot in self._slots)
+            return sum(now - 1 < slot <= now for slot in self._slots)
