@@ -155,14 +155,3 @@ def _phones_in(text: str, region: str) -> list[str]:
     if phone := parse_phone(text, region):
         return [phone]
     return [_e164(match.number) for match in phonenumbers.PhoneNumberMatcher(text, region)]
-
-
-def lock_name(named: Iterable[IdentityKey]) -> str:
-    """The name of the lock of a person first named by ``named`` (never changed afterwards)."""
-    first: dict[Kind, str] = {}
-    for key in sorted(named):
-        first.setdefault(key.kind, key.value)
-    email, digits = first.get("email"), first.get("phone", "").removeprefix("+")
-    if email and digits:
-        return f"amocrm:lead:{email}:{digits}"
-    return f"amocrm:lead:email:{email}" if email else f"amocrm:lead:phone:{digits}"

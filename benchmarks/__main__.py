@@ -19,7 +19,7 @@ def main() -> int:
     sections: list[Section] = []
     with ground() as place:
         # Only now: these need Django's settings.
-        from benchmarks import deliveries, intake, locks
+        from benchmarks import deliveries, intake, locks, pace
 
         _say("intake")
         sections.append(intake.over_http(place))
@@ -27,9 +27,12 @@ def main() -> int:
         _say("deliveries")
         sections.append(deliveries.per_second())
         sections.append(deliveries.requests_each(place))
+        sections.append(deliveries.round_trips_each())
         _say("locks")
         sections.append(locks.one_lock())
         sections += locks.many_locks(place)
+        _say("the pace, for two minutes")
+        sections += pace.kept(place)
     print(rendered(sections))
     print(
         f"Measured in {time.monotonic() - started:.0f} s on {os.cpu_count()} CPUs,"

@@ -1,4 +1,4 @@
-"""Delivering: how many a second with and without locks, and what each asks of the CRM."""
+"""Delivering: how many a second with and without locks, and what each asks of others."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from benchmarks.timing import Timing, timed
 from leads.delivery.attempt import deliver
 from leads.intake import accept_submission
 from leads.models import DeliveryAttempt, Submission
+from tests.round_trips import round_trips
 
 PAIRS = 50
 _numbers = itertools.count(1)
@@ -52,15 +53,28 @@ def requests_each(place: Ground) -> Section:
     return Section("Requests to the CRM for one submission", rows)
 
 
+def round_trips_each() -> Section:
+    """Round trips to Redis of one delivery: lock, its history, limiter; counted here."""
+    number = next(_numbers)
+    first, again = _accept(number), _accept(number)
+    with round_trips() as new:
+        _deliver(first)
+    with round_trips() as same:
+        _deliver(again)
+    baseline = _row("a new person", new, unit="round trips")
+    rows = [baseline, _row("the same person again", same, unit="round trips").against(baseline)]
+    return Section("Round trips to Redis for one delivery", rows)
+
+
 def _counted(place: Ground, submission_id: UUID) -> Counter[str]:
     before = len(place.control.requests())
     _deliver(submission_id)
     return Counter(request["method"] for request in place.control.requests()[before:])
 
 
-def _row(name: str, counts: Counter[str]) -> Row:
+def _row(name: str, counts: Counter[str], *, unit: str = "requests") -> Row:
     kinds = ", ".join(f"{count} {method}" for method, count in sorted(counts.items()))
-    return Row(name, counts.total(), "requests", note=kinds)
+    return Row(name, counts.total(), unit, note=kinds)
 
 
 def _accept_new() -> UUID:

@@ -221,7 +221,7 @@ def connect(settings: conf.AmoSettings) -> Iterator[Client]:
             Sender(
                 exchange=exchange,
                 account=settings.account,
-                calls=rate_limit.for_account(settings),
+                limiter=rate_limit.for_account(settings),
                 max_wait=settings.lock_ttl / 2,
             )
         )

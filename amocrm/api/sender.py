@@ -1,6 +1,6 @@
 """One call to the account by the rules that hold for everybody: pause, limit, checkpoint.
 
-It never repeats a request: whether a call may be made again is for the caller to know. What an
+It never repeats a request: whether a call may be made again is for the caller to know. What a
 response means for the whole account is told to every process here.
 """
 
@@ -22,9 +22,9 @@ from amocrm.log_context import get_logger
 
 logger = get_logger(__name__)
 
-# How often a checkpoint is repeated because it outlasted the place under the limit.
+# How often a checkpoint is repeated because it outlasted the permit.
 CHECKPOINTS = 3
-# Seconds after the last of them, claiming included. Whoever could not take another place by then
+# Seconds after the last of them, claiming included. Whoever could not get another permit by then
 # gives up; so does whoever has stalled for longer and knows it only now.
 LATE_MAX_WAIT = 4.0
 LONGEST_STALL = 5.0
@@ -40,13 +40,13 @@ class Sender:
     """Sends to one account. The limiter, the exchange and the checkpoint are injected."""
 
     def __init__(
-        self, *, exchange: Exchange, account: str, calls: rate_limit.Limiter, max_wait: float
+        self, *, exchange: Exchange, account: str, limiter: rate_limit.Limiter, max_wait: float
     ) -> None:
-        """``max_wait``: seconds to wait for a place under the limit."""
+        """``max_wait``: seconds to wait for a permit of the limiter."""
         self._exchange = exchange
         self._account = account
-        self._calls = calls
-        self._patience = max_wait
+        self._limiter = limiter
+        self._max_wait = max_wait
         self._checkpoint: Hook = nothing
         self._heeds_pause = True
 
@@ -81,7 +81,7 @@ class Sender:
         if not permit.is_fresh:
             # Too long ago to be counted as sent then. Where a commit is slow and others wait, too,
             # there is hardly one at once; giving up then would cost all that was read.
-            self._calls.wait(max(0.0, LATE_MAX_WAIT - (time.monotonic() - started)))
+            self._limiter.acquire(max(0.0, LATE_MAX_WAIT - (time.monotonic() - started)))
             self._check_pause()
         if time.monotonic() - started > LONGEST_STALL:
             raise ComeBack("this process stalled before it could send")
@@ -103,16 +103,16 @@ class Sender:
         raise error
 
     def _acquire_permit(self) -> rate_limit.Permit:
-        """Wait for a place under the limit, then pass the checkpoint while it is good.
+        """Wait for a permit, then pass the checkpoint while it is good.
 
-        A place is good for a moment only. Were it used after a checkpoint that took long (a
+        A permit is good for a moment only. Were it used after a checkpoint that took long (a
         busy database) or before a TLS handshake, requests would arrive closer together than the
         limit allows.
         """
         for _ in range(CHECKPOINTS):
             self._check_pause()
             self._exchange.warm_up()
-            permit = self._calls.wait(self._patience)
+            permit = self._limiter.acquire(self._max_wait)
             self._check_pause()  # others may have been told to stop while we waited
             self._checkpoint()
             if permit.is_fresh:

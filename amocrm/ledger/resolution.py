@@ -11,9 +11,10 @@ from django.db.models import F
 
 from amocrm.counters import Event, count
 from amocrm.errors import PersonChanged
-from amocrm.identity import IdentityKey, Kind, lock_name
+from amocrm.identity import IdentityKey, Kind
 from amocrm.ledger import duplicates
 from amocrm.ledger.state import PersonState, person_changed, state_of
+from amocrm.locks.names import lock_name
 from amocrm.log_context import get_logger
 from amocrm.models import Identity, Person
 

@@ -19,10 +19,11 @@ from amocrm import conf, counters, log_context
 from amocrm.counters import Event
 from amocrm.errors import LockBusy, LockLost, LockUnavailable
 from amocrm.locks import connection, history
-from amocrm.locks.connection import REDIS_ERRORS, RedisLock
+from amocrm.locks.connection import RedisLock
 from amocrm.locks.history import Kind
 from amocrm.locks.holder import Holder
-from amocrm.locks.names import is_ours, signal_of
+from amocrm.locks.names import PREFIX, is_ours, signal_of
+from amocrm.redis_clients import REDIS_ERRORS
 
 SLICE = 0.5
 
@@ -136,7 +137,7 @@ def hold(name: str, *, reference: str) -> Iterator[HeldLock]:
     counted, not raised.
     """
     if not is_ours(name):
-        raise ValueError(f"{name!r} is no lock of ours: it must begin with amocrm:lead:")
+        raise ValueError(f"{name!r} is no lock of ours: it must begin with {PREFIX}")
     settings = conf.current()
     if not settings.redis_enabled:
         yield HeldLock(name, Holder.here(reference))

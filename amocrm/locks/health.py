@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from amocrm import conf
-from amocrm.locks.connection import REDIS_ERRORS, probe_client
+from amocrm.redis_clients import REDIS_ERRORS, probe_client
 
 _PROBE = "amocrm:lock-probe"
 _PROBE_LIFE_MS = 1_000

@@ -14,9 +14,9 @@ from itertools import islice
 from typing import Any, cast
 
 from amocrm.circuit_breaker import CircuitBreaker
-from amocrm.locks.connection import REDIS_ERRORS, history_client
 from amocrm.locks.holder import Holder, decode
 from amocrm.log_context import get_logger
+from amocrm.redis_clients import REDIS_ERRORS, history_client
 
 STREAM = "amocrm:lock-events"
 CAPACITY = 10_000
@@ -106,7 +106,7 @@ def record_all(entries: list[dict[str, str]]) -> None:
 def latest(limit: int, match: Callable[[LockEvent], bool] | None = None) -> list[LockEvent]:
     """The newest events first, at most ``limit`` of those that ``match``.
 
-    Raises one of :data:`amocrm.locks.connection.REDIS_ERRORS` when Redis does not answer.
+    Raises one of :data:`amocrm.redis_clients.REDIS_ERRORS` when Redis does not answer.
     """
     page = limit if match is None else _PAGE
     matching = (event for event in _newest_first(page) if match is None or match(event))

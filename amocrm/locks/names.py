@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from amocrm.identity import IdentityKey, Kind
+
 PREFIX = "amocrm:lead:"
+# What python-redis-lock puts before a name: the key of the lock, and the list on which waiters
+# for it sleep.
 KEY_PREFIX = "lock:"
 SIGNAL_PREFIX = "lock-signal:"
 SIGNAL_LIFE_MS = 1_000
+
+
+def lock_name(named: Iterable[IdentityKey]) -> str:
+    """The name of the lock of a person first named by ``named`` (never changed afterwards)."""
+    first: dict[Kind, str] = {}
+    for key in sorted(named):
+        first.setdefault(key.kind, key.value)
+    email, digits = first.get("email"), first.get("phone", "").removeprefix("+")
+    if email and digits:
+        return f"{PREFIX}{email}:{digits}"
+    return f"{PREFIX}email:{email}" if email else f"{PREFIX}phone:{digits}"
 
 
 def is_ours(name: str) -> bool:

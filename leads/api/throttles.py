@@ -1,4 +1,4 @@
-"""How often one address may call, counted in this process's memory.
+"""How often one address may call, counted by REST framework in this process's memory.
 
 Nothing here can be down. With several web processes each counts for itself, so the limit of
 the service is up to that many times higher.
@@ -10,51 +10,16 @@ import ipaddress
 import math
 import threading
 import time
-from collections import OrderedDict, deque
 from typing import Any
 
+from django.core.cache.backends.locmem import LocMemCache
 from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
+from rest_framework.throttling import SimpleRateThrottle
 
 from leads import conf
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-#: More addresses than this are not remembered; the longest unheard of is forgotten first.
+#: About so many addresses are remembered; those longest unheard of are forgotten first.
 MAX_CLIENTS = 10_000
-
-
-def parse_rate(rate: str) -> tuple[int, int]:
-    """``60/min`` as 60 calls in 60 seconds."""
-    calls, _, period = rate.partition("/")
-    return int(calls), _SECONDS[period.strip()[0].lower()]
-
-
-class Window:
-    """Sliding windows of calls, one for each client."""
-
-    def __init__(self) -> None:
-        self._calls: OrderedDict[str, deque[float]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def take(self, client: str, calls: int, seconds: int) -> float:
-        """Count a call and answer 0, or the seconds until one is allowed (then uncounted)."""
-        now = time.monotonic()
-        with self._lock:
-            times = self._calls.setdefault(client, deque())
-            self._calls.move_to_end(client)
-            while times and times[0] <= now - seconds:
-                times.popleft()
-            if len(times) >= calls:
-                return times[0] + seconds - now
-            times.append(now)
-            while len(self._calls) > MAX_CLIENTS:
-                self._calls.popitem(last=False)
-            return 0
-
-    def clear(self) -> None:
-        """Forget everybody."""
-        with self._lock:
-            self._calls.clear()
 
 
 def client_of(request: Request, trusted_proxies: int) -> str:
@@ -77,38 +42,45 @@ def client_of(request: Request, trusted_proxies: int) -> str:
     return str(ip)
 
 
-class LandingThrottle(BaseThrottle):
-    """``LANDING_THROTTLE`` for both forms together."""
+class LandingThrottle(SimpleRateThrottle):
+    """``LANDING_THROTTLE`` for both forms together. Refused calls are not counted."""
 
-    window = Window()
+    scope = "landing"
+    duration: int  # of the rate's unit, in seconds: what the base class read in it
+    # Never the cache of the settings: what is shared between processes may be down.
+    cache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MAX_CLIENTS}})
+    timer = time.monotonic  # the system's clock may be set back
+    _lock = threading.Lock()  # the history is read, then written: one thread at a time
 
-    def rate(self, settings: conf.LeadsSettings) -> str:
-        """The rate that counts here."""
-        return settings.throttle
+    def get_rate(self) -> str:
+        """``60/min``: calls in a second, minute, hour or day."""
+        return conf.current().throttle
+
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
+        """What the history of this caller is kept under; ``None``: not counted."""
+        return f"{self.scope}:{client_of(request, conf.current().trusted_proxies)}"
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Whether the call may go on; otherwise ``wait()`` says for how long not."""
-        settings = conf.current()
-        calls, seconds = parse_rate(self.rate(settings))
-        self._wait = self.window.take(client_of(request, settings.trusted_proxies), calls, seconds)
-        return self._wait == 0
+        with self._lock:
+            return super().allow_request(request, view)
 
-    def wait(self) -> float | None:
-        """Seconds until the next call is allowed; sent as ``Retry-After``."""
-        return math.ceil(self._wait)
+    def wait(self) -> float:
+        """Whole seconds until the next call is allowed; sent as ``Retry-After``."""
+        return math.ceil(super().wait() or self.duration)
 
 
 class StatusThrottle(LandingThrottle):
     """Asking for a status is cheap: pages may poll. Staff is not counted."""
 
-    window = Window()
+    scope = "status"
 
-    def rate(self, settings: conf.LeadsSettings) -> str:
+    def get_rate(self) -> str:
         """Ten a second on average."""
         return "600/min"
 
-    def allow_request(self, request: Request, view: Any) -> bool:
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
         """As above, for everybody but staff."""
-        return bool(getattr(request.user, "is_staff", False)) or super().allow_request(
-            request, view
-        )
+        if getattr(request.user, "is_staff", False):
+            return None
+        return super().get_cache_key(request, view)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from amocrm.identity import (
     IdentityKey,
     identities,
-    lock_name,
     parse_email,
     parse_phone,
     printed_email,
@@ -151,16 +150,3 @@ def test_ignored_values_identify_nobody_in_any_spelling() -> None:
         ignored=["info@school.KZ", "+7 (777) 000-00-00", "rubbish"],
     )
     assert found == {IdentityKey("email", "a@b.kz")}
-
-
-@pytest.mark.parametrize(
-    ("emails", "phones", "name"),
-    [
-        (["a@b.kz"], ["87771112233"], "amocrm:lead:a@b.kz:77771112233"),
-        (["a@b.kz"], [], "amocrm:lead:email:a@b.kz"),
-        ([], ["87771112233"], "amocrm:lead:phone:77771112233"),
-        (["b@b.kz", "a@b.kz"], [], "amocrm:lead:email:a@b.kz"),
-    ],
-)
-def test_locks_are_named_as_documented(emails: list[str], phones: list[str], name: str) -> None:
-    assert lock_name(identities(emails=emails, phones=phones, region="KZ")) == name

@@ -16,9 +16,9 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from amocrm.locks import history
-from amocrm.locks.connection import history_client
 from amocrm.locks.history import STREAM, Kind
 from amocrm.locks.holder import Holder
+from amocrm.redis_clients import history_client
 from tests.browser.conftest import PATIENCE, Locks, Scheme, Visit
 from tests.servers import RedisServer
 

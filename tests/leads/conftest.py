@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
-from leads.api.throttles import LandingThrottle, StatusThrottle
+from leads.api.throttles import LandingThrottle
 from leads.delivery.dispatch import breaker
 from leads.models import Submission
 from tests.leads.forms import EXPRESS, PROFTEST
@@ -20,8 +20,7 @@ Create = Callable[..., Submission]
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
     """No calls counted and no broker left alone because of an earlier test."""
-    LandingThrottle.window.clear()
-    StatusThrottle.window.clear()
+    LandingThrottle.cache.clear()
     breaker.close()
     yield
     breaker.close()

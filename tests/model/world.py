@@ -52,7 +52,7 @@ class NoLimit(Limiter):
     def __init__(self) -> None:
         self.max_rps = 1000
 
-    def wait(self, max_wait: float) -> Permit:
+    def acquire(self, max_wait: float) -> Permit:
         return Permit()
 
 
@@ -168,7 +168,7 @@ def running(world: World) -> Iterator[None]:
                 timeout=5,
             )
             account = settings.account
-            sender = Sender(exchange=exchange, account=account, calls=NoLimit(), max_wait=1)
+            sender = Sender(exchange=exchange, account=account, limiter=NoLimit(), max_wait=1)
             yield Client(sender)
 
     with ExitStack() as patches:

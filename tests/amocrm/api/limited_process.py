@@ -1,11 +1,18 @@
-"""A process of the service that sends as fast as the limiter lets it; run by its test."""
+"""A process of the service that sends as fast as the limiter lets it; see ``limited_run``.
+
+Prints one JSON object: ``permits`` and ``sent`` (request id and moment), in monotonic seconds,
+which on one machine are the same for all processes, and ``errors``.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import django
 
@@ -13,23 +20,62 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
 
 from amocrm import conf  # noqa: E402
+from amocrm.api import rate_limit  # noqa: E402
 from amocrm.api.client import connect  # noqa: E402
+from amocrm.api.rate_limit import Limiter, Permit  # noqa: E402
+from amocrm.api.responses import ApiResponse  # noqa: E402
+from amocrm.api.transport import Exchange  # noqa: E402
 from amocrm.errors import AmoError  # noqa: E402
 
 THREADS = 4
 REQUESTS = 4  # with one connection, as a delivery makes them
+
+permits: list[float] = []
+sent: list[tuple[str, float]] = []
+errors: list[str] = []
+
+
+class _Noting(Limiter):
+    """The configured limiter, noting its permits."""
+
+    def __init__(self, inner: Limiter) -> None:
+        super().__init__(inner._slots, inner.max_rps)
+
+    def acquire(self, max_wait: float) -> Permit:
+        permit = super().acquire(max_wait)
+        permits.append(permit.taken_at)
+        return permit
+
+
+class _NotingExchange:
+    """An exchange that notes when each request was sent."""
+
+    def __init__(self, inner: Exchange) -> None:
+        self._inner = inner
+        self.warm_up = inner.warm_up
+
+    def __call__(
+        self, method: str, path: str, params: Mapping[str, Any] | None, body: Any
+    ) -> ApiResponse:
+        moment = time.monotonic()
+        response = self._inner(method, path, params, body)
+        sent.append((response.request_id, moment))
+        return response
 
 
 def _ask(seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         with connect(conf.current()) as client:
-            client._sender._exchange._session.verify = os.environ.get("AUTHORITY") or True
+            exchange: Any = client._sender._exchange
+            exchange._session.verify = os.environ.get("AUTHORITY") or True
+            client._sender._exchange = _NotingExchange(exchange)  # type: ignore[assignment]
+            client._sender._limiter = _Noting(rate_limit.for_account(conf.current()))
             for _ in range(REQUESTS):
                 try:
                     client.probing().account()
                 except AmoError as error:
-                    sys.stdout.write(f"{error}\n")
+                    errors.append(str(error))
                     return
 
 
@@ -41,6 +87,7 @@ def main() -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    sys.stdout.write(json.dumps({"permits": permits, "sent": sent, "errors": errors}))
 
 
 main()

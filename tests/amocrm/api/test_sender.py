@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from amocrm.api import pause, rate_limit, sender
 from amocrm.api.rate_limit import Limiter, Permit
+from amocrm.api.slots import OwnSlots
 from amocrm.errors import AccountPaused, AmoError, ComeBack, RateLimited
 from amocrm.models import AccountState
 from tests.amocrm.clients import API, READS, WRITES, any_url, client_of, nothing
@@ -78,16 +79,16 @@ def test_after_one_429_no_process_sends_anything(amocrm: responses.RequestsMock)
     assert len(amocrm.calls) == 1
 
 
-def test_who_waited_for_a_place_while_a_pause_began_sends_nothing(
+def test_who_waited_for_a_permit_while_a_pause_began_sends_nothing(
     amocrm: responses.RequestsMock,
 ) -> None:
     class PausesMeanwhile(Limiter):
-        def wait(self, max_wait: float) -> Permit:
+        def acquire(self, max_wait: float) -> Permit:
             pause.begin("school.amocrm.ru", "token", "revoked meanwhile")
-            return super().wait(max_wait)
+            return super().acquire(max_wait)
 
     with client_of() as client:
-        client._sender._calls = PausesMeanwhile(client._sender._calls._bucket, 1000)
+        client._sender._limiter = PausesMeanwhile(client._sender._limiter._slots, 1000)
         with pytest.raises(AccountPaused, match="revoked meanwhile"):
             client.account()
     assert len(amocrm.calls) == 0
@@ -112,21 +113,21 @@ def test_a_probe_speaks_to_a_paused_account_and_does_not_begin_a_pause(
 
 
 class Recorder(Limiter):
-    """A limiter that tells when it is asked, and gives places of any age."""
+    """A limiter that tells when it is asked, and gives permits of any age."""
 
-    def __init__(self, told: list[str], places: list[Permit] | None = None) -> None:
-        super().__init__(rate_limit._own_bucket("test", 1000), 1000)
+    def __init__(self, told: list[str], permits: list[Permit] | None = None) -> None:
+        super().__init__(OwnSlots(), 1000)
         self.told = told
-        self.places = places or []
+        self.permits = permits or []
 
-    def wait(self, max_wait: float) -> Permit:
+    def acquire(self, max_wait: float) -> Permit:
         self.told.append("limiter" if max_wait else "limiter without waiting")
-        return self.places.pop(0) if self.places else Permit()
+        return self.permits.pop(0) if self.permits else Permit()
 
 
 @pytest.fixture
 def steady(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine of the tests is, a place is fresh unless a test says no."""
+    """However slow the machine of the tests is, a permit is fresh unless a test says no."""
     monkeypatch.setattr(rate_limit, "FRESH_FOR", 60.0)
 
 
@@ -135,7 +136,7 @@ def grow_old(permit: Permit) -> Permit:
     return permit
 
 
-def old_place() -> Permit:
+def old_permit() -> Permit:
     return grow_old(Permit())
 
 
@@ -152,27 +153,27 @@ def test_limiter_then_checkpoint_then_claim_then_send(amocrm: responses.Requests
     told: list[str] = []
     in_order(amocrm, told)
     with client_of() as client:
-        client._sender._calls = Recorder(told)
+        client._sender._limiter = Recorder(told)
         guarded = client.guarded_by(lambda: told.append("checkpoint"))
         guarded.create_lead({}, just_before=lambda: told.append("claim"))
     assert told == ["limiter", "checkpoint", "claim", "sent"]
 
 
 @pytest.mark.usefixtures("steady")
-def test_a_place_that_got_old_at_the_checkpoint_is_taken_anew(
+def test_a_permit_that_got_old_at_the_checkpoint_is_replaced(
     amocrm: responses.RequestsMock,
 ) -> None:
     told: list[str] = []
     in_order(amocrm, told)
     with client_of() as client:
-        client._sender._calls = Recorder(told, [old_place()])
+        client._sender._limiter = Recorder(told, [old_permit()])
         guarded = client.guarded_by(lambda: told.append("checkpoint"))
         guarded.create_lead({}, just_before=lambda: told.append("claim"))
     assert told == ["limiter", "checkpoint", "limiter", "checkpoint", "claim", "sent"]
 
 
-def create_slowly(told: list[str], calls: type[Recorder]) -> None:
-    """Make a lead; the claim takes so long that its place under the limit gets old."""
+def create_slowly(told: list[str], limiter: type[Recorder]) -> None:
+    """Make a lead; the claim takes so long that its permit gets old."""
     permit = Permit()
 
     def slow_claim() -> None:
@@ -180,12 +181,12 @@ def create_slowly(told: list[str], calls: type[Recorder]) -> None:
         grow_old(permit)
 
     with client_of() as client:
-        client._sender._calls = calls(told, [permit])
+        client._sender._limiter = limiter(told, [permit])
         client.create_lead({}, just_before=slow_claim)
 
 
 @pytest.mark.usefixtures("steady")
-def test_after_a_claim_that_took_long_another_place_is_waited_for(
+def test_after_a_claim_that_took_long_another_permit_is_waited_for(
     amocrm: responses.RequestsMock,
 ) -> None:
     told: list[str] = []
@@ -195,18 +196,18 @@ def test_after_a_claim_that_took_long_another_place_is_waited_for(
 
 
 @pytest.mark.usefixtures("steady")
-def test_without_a_place_after_a_slow_claim_nothing_is_sent(
+def test_without_a_permit_after_a_slow_claim_nothing_is_sent(
     amocrm: responses.RequestsMock,
 ) -> None:
     told: list[str] = []
     in_order(amocrm, told)
 
     class Full(Recorder):
-        def wait(self, max_wait: float) -> Permit:
+        def acquire(self, max_wait: float) -> Permit:
             if self.told:
                 assert max_wait <= sender.LATE_MAX_WAIT
                 raise ComeBack("none is free")
-            return super().wait(max_wait)
+            return super().acquire(max_wait)
 
     with pytest.raises(ComeBack) as raised:
         create_slowly(told, Full)
@@ -215,17 +216,17 @@ def test_without_a_place_after_a_slow_claim_nothing_is_sent(
 
 
 @pytest.mark.usefixtures("steady")
-def test_a_pause_that_begins_while_another_place_is_waited_for_stops_the_call(
+def test_a_pause_that_begins_while_another_permit_is_waited_for_stops_the_call(
     amocrm: responses.RequestsMock,
 ) -> None:
     told: list[str] = []
     in_order(amocrm, told)
 
     class PausesMeanwhile(Recorder):
-        def wait(self, max_wait: float) -> Permit:
+        def acquire(self, max_wait: float) -> Permit:
             if self.told:
                 pause.begin("school.amocrm.ru", "token", "revoked meanwhile")
-            return super().wait(max_wait)
+            return super().acquire(max_wait)
 
     with pytest.raises(AccountPaused, match="revoked meanwhile") as raised:
         create_slowly(told, PausesMeanwhile)
@@ -237,7 +238,7 @@ def test_a_slow_database_slows_down_but_does_not_stop(amocrm: responses.Requests
     told: list[str] = []
     in_order(amocrm, told)
     with client_of() as client:
-        client._sender._calls = Recorder(told, [old_place() for _ in range(10)])
+        client._sender._limiter = Recorder(told, [old_permit() for _ in range(10)])
         client.guarded_by(lambda: told.append("checkpoint")).create_lead({}, just_before=nothing)
     assert told[-1] == "sent"
     assert told.count("checkpoint") == sender.CHECKPOINTS

@@ -20,6 +20,7 @@ from amocrm.locks import clearing, connection, guard, history, inventory
 from amocrm.locks.guard import HeldLock, hold
 from amocrm.locks.history import Kind
 from tests.amocrm.locks.conftest import NAME
+from tests.round_trips import round_trips
 from tests.servers import RedisServer
 from tests.waiting import wait_until
 
@@ -47,6 +48,17 @@ def test_a_held_lock_is_in_redis_with_a_time_to_live_and_gone_afterwards(
         assert held.holder.reference == "a submission"
     assert locks_db.exists(KEY) == 0
     assert kinds() == [Kind.ACQUIRED, Kind.RELEASED]
+
+
+def test_a_lock_costs_three_round_trips_and_its_history_two() -> None:
+    with hold(NAME, reference="connections and scripts are there now"):
+        pass
+    with round_trips() as seen, hold(NAME, reference="r") as held:
+        # The library asks first whether this id holds the lock already.
+        assert seen == {"GET": 1, "SET": 1, "XADD": 1}
+        held.extend()
+        assert seen == {"GET": 1, "SET": 1, "XADD": 1, "EVALSHA": 1}
+    assert seen == {"GET": 1, "SET": 1, "XADD": 2, "EVALSHA": 2}
 
 
 def test_forty_threads_never_hold_one_lock_together(settings: Settings) -> None:

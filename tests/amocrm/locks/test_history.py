@@ -10,8 +10,8 @@ import pytest
 import redis
 
 from amocrm.locks import history, stats
-from amocrm.locks.connection import REDIS_ERRORS
 from amocrm.locks.history import Kind, LockEvent
+from amocrm.redis_clients import REDIS_ERRORS
 from tests.servers import RedisServer
 
 
