@@ -34,7 +34,7 @@ def claim(person: PersonState, reference: str) -> PersonState:
 
 
 def record(person: PersonState, lead_id: int) -> PersonState:
-    """The person's lead is ``lead_id``, and none is on its way.
+    """The person's lead is ``lead_id``, which is no duplicate then, and none is on its way.
 
     Raises :class:`~amocrm.errors.PersonChanged` when the person has changed since it was read.
     """
@@ -96,7 +96,11 @@ class _Fields(TypedDict, total=False):
 
 
 def _write(person: PersonState, verb: str, **fields: Unpack[_Fields]) -> PersonState:
-    if not _update(person, **fields):
+    with transaction.atomic():
+        is_changed = _update(person, **fields)
+        if is_changed and (lead_id := fields.get("lead_id")):
+            duplicates.mark_closed(person.id, lead_id)
+    if not is_changed:  # outside: what is counted here must not be rolled back
         raise person_changed(person.lock_name, f"could not {verb}")
     # Identities cannot have changed either: that raises the version.
     return replace(person, version=person.version + 1, **fields)

@@ -58,7 +58,6 @@ def mark_active(person_id: int, leads: Iterable[int], *, kept: int) -> None:
         if is_new:
             logger.warning("👯 [DEDUP] Another ACTIVE lead: ID %s beside ID %s", lead_id, kept)
             count(Event.DUPLICATE_FOUND)
-    mark_closed(person_id, kept)
 
 
 def mark_closed(person_id: int, lead_id: int) -> None:

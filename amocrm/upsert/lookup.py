@@ -115,7 +115,7 @@ def link_contact(context: UpsertContext, contact: Contact) -> None:
 
 def keep_newest(context: UpsertContext, leads: list[Lead]) -> Lead:
     """The one that stays of several ACTIVE leads, the most recently updated; operators are shown
-    the others."""
+    the others. To be recorded afterwards: whoever dies in between leaves none unseen."""
     kept, *others = newest_first(leads)
     duplicates.mark_active(context.person.id, [lead.id for lead in others], kept=kept.id)
     return kept

@@ -158,6 +158,8 @@ def _keep_recorded_lead(context: UpsertContext) -> Lead | None:
     kept = lookup.keep_newest(context, theirs)
     if kept.id != context.person.lead_id:
         context.write(ledger.record, kept.id)
+    else:
+        duplicates.mark_closed(person.id, kept.id)
     return kept
 
 
