@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import requests
 
 from amocrm import conf
-from amocrm.api import rate_limit
+from amocrm.api import paging, rate_limit
 from amocrm.api.deadline import DeadlineAdapter
-from amocrm.api.paging import PAGE_SIZE, Page
+from amocrm.api.paging import Page
 from amocrm.api.responses import ApiResponse
 from amocrm.api.schemas import (
     Contact,
@@ -72,11 +72,11 @@ class Client:
 
     def pipelines(self) -> list[Json]:
         """All pipelines with their stages."""
-        return self._list("leads/pipelines", "pipelines").rows
+        return self._read("leads/pipelines", None, lambda body: embedded(body, "pipelines"))
 
     def lead_fields(self, page: int) -> Page[Json]:
         """The custom fields of leads."""
-        return self._list("leads/custom_fields", "custom_fields", _page(page))
+        return self._list("leads/custom_fields", "custom_fields", page)
 
     # Contacts: "Контакты" -----------------------------------------------------------------
 
@@ -108,15 +108,15 @@ class Client:
         self._write("PATCH", f"contacts/{contact_id}", body)
 
     def _contacts(self, params: Mapping[str, Any], page: int) -> Page[Contact]:
-        listing = {"with": "leads", "order[id]": "desc", **_page(page)}
-        return self._list("contacts", "contacts", {**params, **listing}, Contact.parse)
+        listing = {**params, "with": "leads", "order[id]": "desc"}
+        return self._list("contacts", "contacts", page, listing, Contact.parse)
 
     # Leads: "Сделки" ----------------------------------------------------------------------
 
     def newest_leads(self, page: int) -> Page[Lead]:
         """All leads by descending id, with the ids of their contacts."""
-        params = {"with": "contacts", "order[id]": "desc", **_page(page)}
-        return self._list("leads", "leads", params, Lead.parse)
+        listing = {"with": "contacts", "order[id]": "desc"}
+        return self._list("leads", "leads", page, listing, Lead.parse)
 
     def lead(self, lead_id: int) -> Lead | None:
         """One lead with its contacts, ``None`` if there is none."""
@@ -145,8 +145,8 @@ class Client:
 
     def note_texts(self, lead_id: int, page: int) -> Page[str]:
         """The texts of a lead's notes, the newest first."""
-        params = {"filter[note_type]": "common", "order[id]": "desc", **_page(page)}
-        return self._list(f"leads/{lead_id}/notes", "notes", params, note_text)
+        listing = {"filter[note_type]": "common", "order[id]": "desc"}
+        return self._list(f"leads/{lead_id}/notes", "notes", page, listing, note_text)
 
     def add_notes(self, lead_id: int, texts: list[str], *, just_before: Hook = nothing) -> None:
         """Write notes, all or none. Raises :class:`~amocrm.errors.LeadGone` if there is no such
@@ -181,14 +181,18 @@ class Client:
         self,
         path: str,
         kind: str,
-        params: Mapping[str, Any] | None = None,
+        page: int,
+        listing: Mapping[str, Any] | None = None,
         parse: Callable[[Json], T] = _as_it_is,
     ) -> Page[T]:
-        def page(body: Json) -> Page[T]:
-            rows = [parse(row) for row in embedded(body, kind)]
-            return Page(rows, has_next=has_next(body) or len(rows) >= PAGE_SIZE)
+        def fetch(size: int, number: int) -> Page[T]:
+            def read(body: Json) -> Page[T]:
+                rows = [parse(row) for row in embedded(body, kind)]
+                return Page(rows, has_next=has_next(body) or len(rows) >= size)
 
-        return self._read(path, params, page)
+            return self._read(path, {**(listing or {}), "limit": size, "page": number}, read)
+
+        return paging.whole_page(fetch, page)
 
     def _write(
         self, method: str, path: str, body: Any, *, just_before: Hook = nothing
@@ -235,10 +239,6 @@ def _lead_may_be_gone() -> Iterator[None]:
         if error.status != NOT_FOUND:
             raise
         raise error.recast(LeadGone) from error
-
-
-def _page(page: int) -> dict[str, Any]:
-    return {"limit": PAGE_SIZE, "page": page}
 
 
 def _unreadable(response: ApiResponse, kind: type[RetryLater]) -> AmoError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from amocrm import conf
 from amocrm.account.schema import require_schema
 from amocrm.api import paging
 from amocrm.api.paging import PAGE_SIZE, Page
+from amocrm.errors import RetryLater
 from amocrm.sandbox.server import RunningSandbox
 from tests.amocrm.clients import API, client_of
 
@@ -25,8 +27,10 @@ NEXT = {"next": {"href": f"{API}/contacts?page=2"}}
 @pytest.fixture(autouse=True)
 def _nothing_is_cached() -> Iterator[None]:
     cache.clear()
+    paging.part_size.reset()
     yield
     cache.clear()
+    paging.part_size.reset()
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,73 @@ def test_pages_are_read_to_the_last_but_not_beyond_the_cap() -> None:
 
     assert list(paging.each(fetch, most_pages=10)) == [1, 2, 3]
     assert list(paging.each(fetch, most_pages=2)) == [1, 2]
+
+
+# Less at once -------------------------------------------------------------------------------------
+
+
+class Account:
+    """A list of so many rows, of which it gives at most ``stands`` at once."""
+
+    def __init__(self, rows: int, stands: int, status: int = 504) -> None:
+        self.rows, self.stands, self.status = list(range(rows)), stands, status
+        self.asked: list[tuple[int, int]] = []
+
+    def fetch(self, size: int, number: int) -> Page[int]:
+        self.asked.append((size, number))
+        if size > self.stands:
+            raise RetryLater("too much").with_response(status=self.status, request_id="")
+        rows = self.rows[(number - 1) * size : number * size]
+        return Page(rows, has_next=number * size < len(self.rows))
+
+    def read(self) -> list[int]:
+        return list(paging.each(partial(paging.whole_page, self.fetch), most_pages=100))
+
+
+@pytest.mark.parametrize("stands", [250, 125, 100, 25])
+@pytest.mark.parametrize("rows", [0, 1, 25, 124, 125, 126, 250, 251, 800])
+def test_every_row_comes_once_however_little_an_account_stands(rows: int, stands: int) -> None:
+    account = Account(rows, stands)
+    assert account.read() == account.rows
+
+
+def test_what_was_too_much_is_not_asked_for_again_at_once() -> None:
+    account = Account(1000, 125)
+    account.read()
+    assert [size for size, _ in account.asked].count(250) == 1
+
+
+def test_after_some_pages_more_is_asked_for_again() -> None:
+    account = Account(PAGE_SIZE * (paging.GROW_AFTER + 3), 125)
+    account.read()
+    assert [size for size, _ in account.asked].count(250) == 2
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_an_account_that_stands_nothing_is_asked_three_times_for_less(status: int) -> None:
+    account = Account(1000, 0, status)
+    with pytest.raises(RetryLater):
+        account.read()
+    assert [size for size, _ in account.asked] == [250, 125, 25]
+
+
+def test_other_trouble_is_no_reason_to_ask_for_less() -> None:
+    account = Account(1000, 0, 400)
+    with pytest.raises(RetryLater):
+        account.read()
+    assert [size for size, _ in account.asked] == [250]
+
+
+def test_a_search_on_a_heavy_account_finds_everybody(sandbox: RunningSandbox) -> None:
+    emails = {f"p{n}@x.kz" for n in range(300)}
+    sandbox.control.seed(contacts=[{"name": "x", "emails": [email]} for email in sorted(emails)])
+    sandbox.control.fault(
+        "answer", path="/api/v4/contacts", query_has="limit=250", times=-1, status=504
+    )
+    with client_of(conf.current().base_url) as client:
+        found = list(paging.each(client.newest_contacts, most_pages=9))
+    assert {email for contact in found for email in contact.emails} == emails
+    assert len(found) == len(emails)
 
 
 def test_a_field_on_the_second_short_page_is_not_missed(sandbox: RunningSandbox) -> None:
