@@ -18,6 +18,7 @@
     │   └── OutcomeUnknown    a write whose answer was lost: look before writing again
     └── Refused               only a person can help; shown in amoCRM's words
         ├── Rejected          a validation error: which fields and why
+        ├── Forbidden         this one lead or contact may not be changed by us
         └── NobodyToIdentify  no e-mail or phone that identifies anybody
 """
 
@@ -150,6 +151,10 @@ class Rejected(Refused):
     def __init__(self, message: str, *, problems: tuple[Problem, ...]) -> None:
         super().__init__(message)
         self.problems = problems
+
+
+class Forbidden(Refused):
+    """We may not touch this one lead or contact; others, as far as is known, we may."""
 
 
 class NobodyToIdentify(Refused):

@@ -118,6 +118,9 @@ class AccountState(models.Model):
     pause_reason = models.TextField(_("reason"), blank=True)
     next_probe_at = models.DateTimeField(_("next probe at"), null=True, blank=True)
     probes = models.PositiveIntegerField(_("probes"), default=0)
+    # The lead, contact or submission that we may not touch: one alone is its own trouble.
+    forbidden = models.CharField(max_length=128, blank=True, editable=False)
+    forbidden_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("account state")

@@ -97,6 +97,18 @@ def begin(
         count(Event.ACCOUNT_PAUSED)
 
 
+def is_forbidden_to_everybody(account: str, what: str) -> bool:
+    """Remember that ``what`` (a lead, a contact, a submission) was forbidden; whether something
+    else was within :data:`RELAPSE`, so that it is not the trouble of one alone."""
+    now = timezone.now()
+    AccountState.objects.get_or_create(account=account)
+    others = AccountState.objects.filter(account=account, forbidden_at__gt=now - RELAPSE)
+    if others.exclude(forbidden__in=("", what)).exists():
+        return True
+    AccountState.objects.filter(account=account).update(forbidden=what, forbidden_at=now)
+    return False
+
+
 def update_reason(account: str, kind: str, reason: str) -> None:
     """A probe found a paused account in other trouble than before: say so. Its schedule and
     its beginning stay."""

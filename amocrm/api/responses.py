@@ -14,6 +14,7 @@ from typing import Any
 from amocrm.errors import (
     AccountPaused,
     AmoError,
+    Forbidden,
     LeadGone,
     NotDone,
     OutcomeUnknown,
@@ -66,6 +67,8 @@ class Meaning(Enum):
     NOT_DONE = auto()  # surely nothing happened: retry
     BACKOFF = auto()  # 429: everybody waits a moment
     PAUSE = auto()  # account-wide trouble: everybody waits for a probe
+    FORBIDDEN = auto()  # one lead or contact, unless another one is forbidden, too
+    BLOCKED = auto()  # everybody, unless the account answers a probe
     INVALID = auto()  # validation errors: our data
     GONE = auto()  # the lead was deleted
     REFUSED = auto()  # will never be accepted
@@ -120,9 +123,9 @@ RULES: tuple[ResponseRule, ...] = (
         401, _any, Meaning.PAUSE, "token", "amoCRM refuses the access token (expired or revoked)"
     ),
     ResponseRule(402, _any, Meaning.PAUSE, "unpaid", "the amoCRM account is not paid for"),
-    ResponseRule(403, _is_json, Meaning.PAUSE, "scope", "the integration has no right to do this"),
+    ResponseRule(403, _is_json, Meaning.FORBIDDEN, "scope", "the integration may not do this"),
     ResponseRule(
-        403, _any, Meaning.PAUSE, "blocked", "amoCRM has blocked us for exceeding its limits"
+        403, _any, Meaning.BLOCKED, "blocked", "amoCRM has blocked us for exceeding its limits"
     ),
     ResponseRule(404, _is_json, Meaning.REFUSED, "missing", "amoCRM knows no such thing"),
     ResponseRule(404, _any, Meaning.NOT_DONE, "router", "amoCRM's router lost the call"),
@@ -166,8 +169,10 @@ def error_for(row: ResponseRule, response: ApiResponse, *, is_write: bool) -> Am
             found = problems(response)
             listed = "; ".join(map(str, found)) or response.message
             error = Rejected(f"{row.means}: {listed}", problems=found)
-        case Meaning.PAUSE:
+        case Meaning.PAUSE | Meaning.BLOCKED:
             error = AccountPaused(message)
+        case Meaning.FORBIDDEN:
+            error = Forbidden(message)
         case Meaning.BACKOFF:
             error = RateLimited(message)
         case Meaning.GONE:

@@ -7,6 +7,7 @@ response means for the whole account is told to every process here.
 from __future__ import annotations
 
 import copy
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -17,7 +18,7 @@ from django.utils import timezone
 from amocrm.api import pause, rate_limit, responses
 from amocrm.api.responses import ApiResponse, Meaning
 from amocrm.api.transport import Exchange
-from amocrm.errors import ComeBack
+from amocrm.errors import AccountPaused, AmoError, ComeBack, NotDone
 from amocrm.log_context import get_logger
 
 logger = get_logger(__name__)
@@ -30,6 +31,9 @@ LATE_MAX_WAIT = 4.0
 LONGEST_STALL = 5.0
 
 Hook = Callable[[], None]
+
+CREATE = "leads/complex"
+_ENTITY = re.compile(r"(?:leads|contacts)/\d+")
 
 
 def nothing() -> None:
@@ -99,8 +103,38 @@ class Sender:
         if row is None:
             return response
         error = responses.error_for(row, response, is_write=method != "GET")
-        self._tell_everybody(row, response, str(error), sent_at)
+        match row.meaning:
+            case Meaning.BACKOFF:
+                pause.rate_limited(self._account, response.retry_after, str(error), sent_at=sent_at)
+            case Meaning.FORBIDDEN if (what := _one_thing(path, body)) and self._heeds_pause:
+                if not pause.is_forbidden_to_everybody(self._account, what):
+                    # A lead that is not made yet may be made once somebody gives the right.
+                    raise error.recast(NotDone) if path == CREATE else error
+                error = self._paused(row, error, sent_at)
+            case Meaning.BLOCKED if self._heeds_pause and self._answers():
+                # Not amoCRM's: a network in front of it refused this one call.
+                raise error.recast(NotDone)
+            case Meaning.PAUSE | Meaning.FORBIDDEN | Meaning.BLOCKED:
+                error = self._paused(row, error, sent_at)
         raise error
+
+    def _paused(
+        self, row: responses.ResponseRule, error: AmoError, sent_at: datetime
+    ) -> AccountPaused:
+        """Stop everybody, or as a probe say why the account is still paused."""
+        if self._heeds_pause:
+            pause.begin(self._account, row.kind, str(error), sent_at=sent_at)
+        else:
+            pause.update_reason(self._account, row.kind, str(error))
+        return error.recast(AccountPaused)
+
+    def _answers(self) -> bool:
+        """Ask the account once whether it speaks to us at all."""
+        try:
+            self._limiter.acquire(self._max_wait)
+            return responses.rule_for(self._exchange("GET", "account", None, None)) is None
+        except AmoError:
+            return False
 
     def _acquire_permit(self) -> rate_limit.Permit:
         """Wait for a permit, then pass the checkpoint while it is good.
@@ -123,12 +157,11 @@ class Sender:
         if self._heeds_pause:
             pause.check(self._account)
 
-    def _tell_everybody(
-        self, row: responses.ResponseRule, response: ApiResponse, reason: str, sent_at: datetime
-    ) -> None:
-        if row.meaning is Meaning.BACKOFF:
-            pause.rate_limited(self._account, response.retry_after, reason, sent_at=sent_at)
-        elif row.meaning is Meaning.PAUSE and self._heeds_pause:
-            pause.begin(self._account, row.kind, reason, sent_at=sent_at)
-        elif row.meaning is Meaning.PAUSE:
-            pause.update_reason(self._account, row.kind, reason)
+
+def _one_thing(path: str, body: Any) -> str:
+    """The lead or contact that a call is about, or the submission that is to become a lead; empty
+    where it is about all of them."""
+    if path == CREATE:
+        return f"submission {body[0].get('request_id', '')}"
+    found = _ENTITY.match(path)
+    return found[0] if found else ""

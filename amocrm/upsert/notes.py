@@ -16,7 +16,7 @@ from django.utils import timezone
 from amocrm.account.links import lead_url
 from amocrm.api import paging
 from amocrm.contract import LeadRequest
-from amocrm.errors import AmoError, Refused, StillSettling
+from amocrm.errors import AmoError, Forbidden, Refused, StillSettling
 from amocrm.ledger import duplicates
 from amocrm.log_context import get_logger
 from amocrm.text.printable import readable
@@ -53,6 +53,8 @@ def write_note(context: UpsertContext, lead_id: int) -> None:
     for texts in _versions(missing):
         try:
             _send(context, lead_id, texts)
+        except Forbidden:
+            raise  # no shorter one would be allowed
         except Refused as error:
             logger.warning("📝 amoCRM refused the note: %s", error)
         else:
