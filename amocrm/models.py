@@ -45,7 +45,8 @@ class Person(models.Model):
 class Identity(models.Model):
     """One e-mail, phone or amoCRM contact of a person. Nobody else can have it.
 
-    ``on_contact``: one of the person's contacts in the CRM was seen to carry it.
+    ``on_contact``: one of the person's contacts in the CRM carries it, and other leads of whoever
+    does are known.
     """
 
     class Kind(models.TextChoices):

@@ -23,6 +23,7 @@ from amocrm.ledger.resolution import (
     forget_account,
     forget_contact,
     link,
+    mark_on_contact,
     owners,
     resolve,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "is_claim_of",
     "is_recorded",
     "link",
+    "mark_on_contact",
     "owners",
     "person_changed",
     "read",

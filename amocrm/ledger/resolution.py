@@ -66,10 +66,9 @@ def link(person: PersonState, found: Iterable[IdentityKey]) -> PersonState:
     has just been merged with another one (everything must be looked up again), and
     :class:`CreationPending` when it must but cannot yet.
     """
-    found = frozenset(found)
-    new = found - person.identities
+    new = frozenset(found) - person.identities
     if not new:
-        return _mark_on_contact(person, found)
+        return person
     try:
         with transaction.atomic():
             resolution = _resolve_rows(
@@ -80,13 +79,13 @@ def link(person: PersonState, found: Iterable[IdentityKey]) -> PersonState:
     state = resolution.conclude()
     if resolution.merged:
         raise PersonChanged("two people turned out to be one", lock_name=state.lock_name)
-    return _mark_on_contact(state, found)
+    return state
 
 
-def _mark_on_contact(person: PersonState, found: frozenset[IdentityKey]) -> PersonState:
-    """Remember that the CRM has these, so that nobody need look again. It changes nothing of who
-    is who: the version stays."""
-    if new := found - person.on_contact:
+def mark_on_contact(person: PersonState, carried: frozenset[IdentityKey]) -> PersonState:
+    """Remember that a contact of theirs carries these, and that whoever else does was looked at:
+    nobody need look again. It changes nothing of who is who: the version stays."""
+    if new := (carried & person.identities) - person.on_contact:
         values = [key.value for key in new]
         Identity.objects.filter(person_id=person.id, value__in=values).update(on_contact=True)
     return replace(person, on_contact=person.on_contact | new)

@@ -19,7 +19,8 @@ logger = get_logger(__name__)
 class PersonState:
     """``version`` is what was read before looking: every write is conditional on it.
 
-    ``on_contact`` are those of ``identities`` that a contact of theirs was seen to carry.
+    ``on_contact`` are those of ``identities`` that need not be looked for any more: a contact of
+    theirs carries them, and other leads of whoever does are shown.
     """
 
     id: int

@@ -176,9 +176,8 @@ def _link_contact(
     """
     if created.contact_id is None:
         return
-    key = ledger.contact_key(created.contact_id)
+    context.write(ledger.link, {ledger.contact_key(created.contact_id)})
     if contact or created.merged:
-        context.write(ledger.link, {key})
         complete_contact(context, created.contact_id)
     else:
-        context.write(ledger.link, {key, *carried})
+        context.write(ledger.mark_on_contact, carried)

@@ -51,37 +51,39 @@ def complete_contact(context: UpsertContext, contact_id: int) -> None:
     contact = context.crm.contact(contact_id)
     if contact is None:
         return
-    if not _missing(context, [contact]):
-        context.write(ledger.link, context.named)
-        return
-    contacts = lookup.link_contacts(context)
-    others = [lead.id for lead in lookup.active_leads(context, contacts)]
-    if context.person.lead_id in others:
-        others.remove(context.person.lead_id)
-        duplicates.mark_active(context.person.id, others, kept=context.person.lead_id)
-    contact = context.crm.contact(contact_id)  # searching may have taken seconds
-    missing = _missing(context, [contact, *contacts]) if contact else frozenset()
-    if contact is None or not missing:
-        return
-    try:
-        _append(context, contact, missing)
-    except Refused as error:
-        # The note has them, too: the lead must not be lost to the salesperson for that.
-        logger.warning("📇 amoCRM refuses to complete contact %s: %s", contact_id, error)
-    else:
-        context.write(ledger.link, missing)
+    if _missing(context, [contact]):
+        contacts = lookup.link_contacts(context)
+        others = [lead.id for lead in lookup.active_leads(context, contacts)]
+        if context.person.lead_id in others:
+            others.remove(context.person.lead_id)
+            duplicates.mark_active(context.person.id, others, kept=context.person.lead_id)
+        contact = context.crm.contact(contact_id)  # searching may have taken seconds
+        if contact is None or not _append(
+            context, contact, _missing(context, [contact, *contacts])
+        ):
+            return
+    context.write(ledger.mark_on_contact, context.named)
 
 
-def _append(context: UpsertContext, contact: Contact, missing: frozenset[IdentityKey]) -> None:
+def _append(context: UpsertContext, contact: Contact, missing: frozenset[IdentityKey]) -> bool:
+    """Whether the contact has all of it now."""
+    if not missing:
+        return True
     body = payloads.contact_additions(contact, missing)
     try:
-        context.crm.update_contact(contact.id, body)
-    except Rejected as error:
-        rejected = payloads.dispensable(error, body)
-        if rejected != frozenset({payloads.KINDS}):
-            raise
-        body = payloads.contact_additions(contact, missing, without=rejected)
-        context.crm.update_contact(contact.id, body)
+        try:
+            context.crm.update_contact(contact.id, body)
+        except Rejected as error:
+            rejected = payloads.dispensable(error, body)
+            if rejected != frozenset({payloads.KINDS}):
+                raise
+            body = payloads.contact_additions(contact, missing, without=rejected)
+            context.crm.update_contact(contact.id, body)
+    except Refused as error:
+        # The note has them, too: the lead must not be lost to the salesperson for that.
+        logger.warning("📇 amoCRM refuses to complete contact %s: %s", contact.id, error)
+        return False
+    return True
 
 
 def _missing(context: UpsertContext, contacts: list[Contact]) -> frozenset[IdentityKey]:

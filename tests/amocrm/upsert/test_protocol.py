@@ -685,7 +685,7 @@ def test_what_a_lost_contact_carried_is_looked_for_again(sandbox: RunningSandbox
     (person,) = Person.objects.all()
     carried = Identity.objects.filter(person=person, on_contact=True)
     # Those of the new contact, which the second lead was made on.
-    assert set(carried.values_list("kind", flat=True)) == {"contact", "email", "phone"}
+    assert set(carried.values_list("kind", flat=True)) == {"email", "phone"}
     known = ledger.read(person.pk)
     (contact_id,) = known.contacts
 
