@@ -26,11 +26,19 @@ install: venv
 	@exec $(PYTHON) -m config.launcher install
 
 # On SQLite all of them; then those that depend on the database again on PostgreSQL, and once more
-# without Redis, by the claim alone (status 5: the ARGS selected none of them).
+# without Redis, by the claim alone. All tests in several processes: first each test in one of
+# them, then every test in both. Those that ARGS choose in one process, begun sooner and open to
+# --pdb (status 5: the ARGS selected none of them).
 test: venv-test
+ifdef ARGS
 	$(PYTHON) -m pytest $(ARGS)
 	TEST_DATABASE=postgres $(PYTHON) -m pytest -m both_databases $(ARGS) || test $$? -eq 5
-	TEST_REDIS=false $(PYTHON) -m pytest -m "both_databases and not needs_redis" $(ARGS) || test $$? -eq 5
+	TEST_REDIS=false $(PYTHON) -m pytest -m both_databases $(ARGS) || test $$? -eq 5
+else
+	$(PYTHON) -m pytest -n auto --dist loadscope --no-loadscope-reorder
+	$(PYTHON) -m pytest -m both_databases --dist each \
+		--tx popen//env:TEST_DATABASE=postgres --tx popen//env:TEST_REDIS=false
+endif
 
 lint: venv-test
 	$(PYTHON) -m ruff check .

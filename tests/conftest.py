@@ -3,6 +3,9 @@
 The settings are `config.settings` itself, over an environment that is set here before Django
 loads. ``TEST_DATABASE=postgres`` runs the tests on a real PostgreSQL instead of SQLite,
 ``TEST_REDIS=false`` runs them with ``REDIS_ENABLED=false``.
+
+With ``-n`` several processes (pytest-xdist) share out the tests. Nothing of what is here is shared
+between them: each has its own Redis, database, sandbox and ports, started when a test needs them.
 """
 
 from __future__ import annotations
@@ -43,14 +46,12 @@ def _database_url() -> str:
     if kind == "postgres":
         _postgres = PostgresServer()
         atexit.register(_postgres.discard)
-        _postgres.start()
         return _postgres.url
     if kind != "sqlite":
         raise pytest.UsageError(f"TEST_DATABASE is {kind!r}: write sqlite or postgres")
     return f"sqlite:///{_folder / 'db.sqlite3'}"
 
 
-_redis.start()
 _sandbox_port = free_port()
 
 # Every variable that the service knows, so that nobody's env.env reaches a test.
@@ -88,10 +89,69 @@ ENVIRONMENT = {
 os.environ.update(ENVIRONMENT)
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
+# Passwords that are slow to check are Django's to test.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 # The fixture `copy`; a plugin, because it needs the environment that is set above.
 pytest_plugins = ("tests.project_copy",)
+
+
+# --- one process or several --------------------------------------------------------------------
+
+_LONG = ("tests/model/", "tests/chaos/", "tests/chaos/test_storms.py")
+# One process for all of each: they share a service or a browser, and a machine has two cores.
+_TOGETHER = ("tests/chaos/test_storms.py", "tests/chaos/", "tests/browser/")
+
+
+def is_one_of_several(config: pytest.Config) -> bool:
+    """Whether other processes run other tests of the same run."""
+    return hasattr(config, "workerinput")  # pytest-xdist gives it to each of them
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """``-n auto``: one for each core, and one that mostly waits for the storms."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """``--dist loadscope``: each test goes to whoever is free, in the order of the collection."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    def scope(nodeid: str) -> str:
+        return next((place for place in _TOGETHER if nodeid.startswith(place)), nodeid)
+
+    made = LoadScopeScheduling(config, log)
+    made._split_scope = scope
+    return made
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """The processes that run the tests for this one prepare their own settings."""
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs Redis where there is none, and put the rest in order.
+
+    What takes longest comes last, after all that fails sooner. Of several processes one begins
+    with the storms and waits for them: there it comes first, so that none works alone at the end.
+    """
+
+    def length(item: pytest.Item) -> int:
+        fitting = (at for at, place in enumerate(_LONG, 1) if item.nodeid.startswith(place))
+        return max(fitting, default=0)
+
+    if not settings.REDIS_ENABLED:
+        left_out = [item for item in items if item.get_closest_marker("needs_redis")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+    items.sort(key=length, reverse=is_one_of_several(config))
 
 
 # --- a skipped test on CI is a failed one ------------------------------------------------------
@@ -114,9 +174,13 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
-    """Keep the SQLite test database in a file: threads and processes share it."""
-    if _postgres is None:
-        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = _folder / "test.sqlite3"
+    """Start PostgreSQL; keep the SQLite test database in a file: threads and processes share it."""
+    if _postgres is not None:
+        _postgres.start()
+    else:
+        database = settings.DATABASES["default"]
+        database.setdefault("TEST", {})["NAME"] = _folder / "test.sqlite3"
+        database["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"  # no power cut matters
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import ctypes
 import importlib.util
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -31,11 +32,22 @@ _START_SECONDS = 20.0
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
+# Below those that the kernel gives to outgoing connections: none of these is taken by a client
+# between our answer and the server's start.
+_PORTS = range(12_000, 32_000)
+# Not the tests' own randomness: pytest-randomly seeds that alike in every process.
+_chance = random.SystemRandom()
+
+
 def free_port() -> int:
     """Return a loopback port on which nothing listens just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = _chance.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            # As servers do, which take a port whose last connections are not forgotten yet.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def end_with_parent(death_signal: int = signal.SIGKILL) -> Callable[[], None]:

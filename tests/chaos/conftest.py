@@ -13,6 +13,7 @@ import pytest
 
 from tests.chaos.children import PROJECT, Child
 from tests.chaos.scale import Scale, settings
+from tests.conftest import is_one_of_several
 from tests.servers import end_with_parent
 
 _SHORT = "--timeout 1.5 --workers 3"
@@ -72,9 +73,9 @@ class Storms:
             process.communicate()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def storms(request: pytest.FixtureRequest, template: Path) -> Iterator[Storms]:
-    """The storms that were asked for, running since the first test of this folder."""
+    """The storms that were asked for, running since somebody asked for the first."""
     asked = {item.name for item in request.session.items if item.path.name == "test_storms.py"}
     names = [name for name in STORMS if any(name in item for item in asked)]
     running = Storms(names, template)
@@ -82,9 +83,8 @@ def storms(request: pytest.FixtureRequest, template: Path) -> Iterator[Storms]:
     running.end()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """This folder's tests come last, and of them the storms, which take the longest."""
-    here = Path(__file__).parent
-    items.sort(
-        key=lambda item: (item.path.is_relative_to(here), item.path.name == "test_storms.py")
-    )
+@pytest.fixture(scope="session", autouse=True)
+def _storms_beside_the_others(request: pytest.FixtureRequest) -> None:
+    """A process that is alone with all tests begins the storms with the first of this folder."""
+    if not is_one_of_several(request.config):
+        request.getfixturevalue("storms")

@@ -82,7 +82,7 @@ class Rows:
     def token_prefix(self, submission: str) -> int | None:
         """The process that has claimed this submission."""
         rows = self.ask(
-            "SELECT claim_token FROM leads_submission WHERE id = %s", uuid.UUID(submission)
+            "SELECT lease_token FROM leads_submission WHERE id = %s", uuid.UUID(submission)
         )
         token = rows[0][0] if rows else ""
         return int(token.split("/")[1]) if token else None
@@ -114,14 +114,14 @@ class Rows:
         """Try now what waits for longer than ``beyond``, and revive what failed; how many rows."""
         now = datetime.now(UTC)
         pulled = self.change(
-            "UPDATE leads_submission SET next_attempt_at = %s, rung_at = NULL"
-            " WHERE status = 'accepted' AND claimed_until IS NULL AND next_attempt_at > %s",
+            "UPDATE leads_submission SET next_attempt_at = %s, dispatched_at = NULL"
+            " WHERE status = 'accepted' AND leased_until IS NULL AND next_attempt_at > %s",
             now,
             now + beyond,
         )
         return pulled + self.change(
             "UPDATE leads_submission SET status = 'accepted', attempts = 0, next_attempt_at = %s,"
-            " rung_at = NULL WHERE status = 'failed'",
+            " dispatched_at = NULL WHERE status = 'failed'",
             now,
         )
 

@@ -1,6 +1,6 @@
 """Bounded storms: what `make chaos` does, with fixed seeds and for a minute.
 
-They run beside the other tests of this folder and are asked for their tables last.
+They run beside other tests and are asked for their tables when these are over.
 """
 
 from __future__ import annotations
