@@ -77,5 +77,8 @@ def test_a_redis_that_takes_locks_is_no_fault() -> None:
 
 
 def test_every_kind_of_pause_comes_with_advice() -> None:
-    kinds = {row.kind for row in responses.RULES if row.meaning is responses.Meaning.PAUSE}
-    assert set(faults.ADVICE) == {*kinds, "rate"}
+    meanings = responses.Meaning
+    pausing = (meanings.PAUSE, meanings.FORBIDDEN, meanings.BLOCKED)
+    kinds = {rule.kind for rule in responses.RULES if rule.meaning in pausing}
+    # A third 429, and a pipeline that is gone, are found out elsewhere.
+    assert set(faults.ADVICE) == {*kinds, "rate", "stage"}

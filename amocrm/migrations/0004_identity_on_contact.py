@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("amocrm", "0002_standard_words")]
+    dependencies = [("amocrm", "0003_standard_choices")]
 
     operations = [
         migrations.AddField(

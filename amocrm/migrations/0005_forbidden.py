@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("amocrm", "0003_identity_on_contact")]
+    dependencies = [("amocrm", "0004_identity_on_contact")]
 
     operations = [
         migrations.AddField(
