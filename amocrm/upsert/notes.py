@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from amocrm.account.links import lead_url
+from amocrm.account.links import contact_url, lead_url
 from amocrm.api import paging
 from amocrm.contract import LeadRequest
 from amocrm.errors import AmoError, Forbidden, Refused, StillSettling
@@ -92,8 +92,8 @@ def _send(context: UpsertContext, lead_id: int, texts: list[str]) -> None:
 
 def _parts(context: UpsertContext, lead_id: int) -> dict[str, str]:
     """Marker → text. The parts depend on the request alone, so that every try has the same;
-    other leads of the person, which may change, have a part of their own."""
-    request = context.request
+    other leads and contacts of the person, which may change, have parts of their own."""
+    request, base_url = context.request, context.settings.base_url
     pieces = split(note_text(request, context.schema().timezone), LONGEST_PART)
     parts = {
         marker(request.reference, str(number)): _headed(request, piece, number, len(pieces))
@@ -102,9 +102,14 @@ def _parts(context: UpsertContext, lead_id: int) -> dict[str, str]:
     if remarks := _remarks(context):
         parts[marker(request.reference, "remarks")] = "\n".join(remarks)
     if others := _other_leads(context, lead_id):
-        listed = "\n".join(lead_url(context.settings.base_url, one) for one in others)
+        listed = "\n".join(lead_url(base_url, one) for one in others)
         parts[marker(request.reference, "leads")] = (
             f"⚠️ У этого человека есть и другие активные сделки:\n{listed}"
+        )
+    if len(contacts := sorted(context.person.contacts)) > 1:
+        listed = "\n".join(contact_url(base_url, one) for one in contacts)
+        parts[marker(request.reference, "contacts")] = (
+            f"⚠️ У этого человека несколько контактов:\n{listed}"
         )
     return parts
 

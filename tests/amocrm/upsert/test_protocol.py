@@ -607,6 +607,25 @@ def test_a_note_whose_answer_was_lost_is_not_written_twice(sandbox: RunningSandb
     assert len(sandbox.control.state()["notes"]) == 1
 
 
+def test_the_note_names_all_contacts_of_somebody_with_several(sandbox: RunningSandbox) -> None:
+    planted = sandbox.control.seed(
+        contacts=[{"name": "Анна", "emails": [EMAIL]}, {"name": "Аня", "phones": [PHONE]}]
+    )
+
+    delivered()
+
+    notes = [note["text"] for note in sandbox.control.state()["notes"]]
+    (about_contacts,) = [text for text in notes if "несколько контактов" in text]
+    for contact_id in planted["contacts"]:
+        assert f"/contacts/detail/{contact_id}" in about_contacts
+
+
+def test_the_note_names_no_contacts_of_somebody_with_one(sandbox: RunningSandbox) -> None:
+    delivered()
+    (note,) = sandbox.control.state()["notes"]
+    assert "контакт" not in note["text"]
+
+
 def asked_for(sandbox: RunningSandbox, deliver: Callable[[], object]) -> list[str]:
     """What a delivery asks of the CRM."""
     before = len(sandbox.control.requests())
