@@ -84,7 +84,8 @@ def _come_back(error: ComeBack, chance: Chance) -> dict[str, Any]:
     # While the account is paused nothing is dispatched, so a few seconds are right for it as well:
     # everything is due the moment the pause ends.
     now = timezone.now()
-    changes = _no_longer_waiting() | {"next_attempt_at": now + come_back_delay(chance)}
+    delay = come_back_delay(chance) if error.retry_after is None else error.retry_after
+    changes = _no_longer_waiting() | {"next_attempt_at": now + delay}
     if error.lock_name:
         changes["waiting_for"] = error.lock_name[:512]
         changes["waiting_since"] = Coalesce(F("waiting_since"), Value(now))
