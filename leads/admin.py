@@ -47,10 +47,20 @@ _DELIVERY = (
 
 
 class DeliveryAttemptInline(_AttemptInline):
-    """Every attempt, oldest first. Only to be read."""
+    """Every attempt, oldest first; those that came back for one reason are one row. Only to be
+    read."""
 
     model = DeliveryAttempt
-    fields = ("started_at", "duration_ms", "outcome", "http_status", "request_id", "error")
+    fields = (
+        "started_at",
+        "times",
+        "last_at",
+        "duration_ms",
+        "outcome",
+        "http_status",
+        "request_id",
+        "error",
+    )
     readonly_fields = fields
     extra = 0
     can_delete = False

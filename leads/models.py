@@ -88,7 +88,11 @@ class Submission(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """One attempt to deliver a submission, whatever came of it."""
+    """One attempt to deliver a submission, whatever came of it.
+
+    Attempts that came back for one reason, one after another, are one row: ``times`` of them, the
+    first at ``started_at`` and, where there are several, the latest at ``last_at``.
+    """
 
     class Outcome(models.TextChoices):
         DELIVERED = "delivered", _("delivered")
@@ -106,6 +110,8 @@ class DeliveryAttempt(models.Model):
         verbose_name=_("submission"),
     )
     started_at = models.DateTimeField(_("started at"))
+    times = models.PositiveIntegerField(_("times"), default=1)
+    last_at = models.DateTimeField(_("last time at"), null=True, blank=True)
     duration_ms = models.PositiveIntegerField(_("duration, ms"))
     outcome = models.CharField(_("outcome"), max_length=9, choices=Outcome.choices)
     http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)

@@ -15,6 +15,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from amocrm import counters, log_context
@@ -79,15 +80,7 @@ def _finish(
 ) -> bool:
     """Write down the attempt, and its result if the lease still holds; whether it did."""
     with transaction.atomic():
-        DeliveryAttempt.objects.create(
-            submission=submission,
-            started_at=started_at,
-            duration_ms=duration_ms,
-            outcome=outcome.kind,
-            http_status=outcome.http_status,
-            request_id=outcome.request_id,
-            error=outcome.error,
-        )
+        _write_down(submission, outcome, started_at, duration_ms)
         try:
             lease.release(**outcome.changes)
         except LeaseLost:  # the attempt is written down all the same
@@ -95,6 +88,27 @@ def _finish(
             counters.count(counters.Event.LEASE_LOST)
             return False
     return True
+
+
+def _write_down(
+    submission: Submission, outcome: Outcome, started_at: datetime, duration_ms: int
+) -> None:
+    """A row for the attempt; one that came back for the reason of the newest row counts there."""
+    if outcome.kind in (DeliveryAttempt.Outcome.COME_BACK, DeliveryAttempt.Outcome.PAUSED):
+        newest = submission.delivery_attempts.order_by("-pk").first()
+        if newest and (newest.outcome, newest.error) == (outcome.kind, outcome.error):
+            same = DeliveryAttempt.objects.filter(pk=newest.pk)
+            if same.update(times=F("times") + 1, last_at=started_at):
+                return
+    DeliveryAttempt.objects.create(
+        submission=submission,
+        started_at=started_at,
+        duration_ms=duration_ms,
+        outcome=outcome.kind,
+        http_status=outcome.http_status,
+        request_id=outcome.request_id,
+        error=outcome.error,
+    )
 
 
 def _log(outcome: Outcome, *, still_ours: bool) -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from amocrm.errors import RetryLater
+from amocrm.errors import ComeBack, RetryLater
 from leads.delivery import dispatch
 from leads.delivery.attempt import deliver
 from leads.models import Submission
@@ -76,6 +76,23 @@ def test_the_page_shows_every_try_and_nothing_to_edit(
     assert 'name="email"' not in page
     client.post(page_of(row), {"name": "Changed", "status": "delivered"})
     assert Submission.objects.filter(name="Test User", status="accepted").count() == 1
+
+
+def test_the_page_counts_the_tries_that_came_back(
+    client: Client, create: Create, staff: User
+) -> None:
+    row = create()
+
+    def upsert(*_: Any) -> Any:
+        raise ComeBack("an earlier call may still make the lead")
+
+    for _ in range(37):
+        Submission.objects.update(next_attempt_at=timezone.now())
+        deliver(row.pk, upsert=upsert)
+    client.force_login(staff)
+    page = client.get(page_of(row)).content.decode()
+    assert "<p>37</p>" in page
+    assert page.count("<p>an earlier call may still make the lead</p>") == 1
 
 
 @pytest.mark.parametrize("superuser", [True, False])

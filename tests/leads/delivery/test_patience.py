@@ -7,11 +7,15 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 from django.utils import timezone
+from pytest_django import Settings
 
-from amocrm.errors import StillSettling
+from amocrm.contract import LeadRequest, LeadResult, Progress
+from amocrm.errors import AccountPaused, LockBusy, OutcomeUnknown, RetryLater, StillSettling
+from amocrm.identity import lock_name
+from amocrm.locks.guard import hold
 from amocrm.sandbox.server import RunningSandbox
 from leads.delivery import outcomes
-from leads.delivery.attempt import deliver
+from leads.delivery.attempt import Upsert, deliver
 from leads.models import DeliveryAttempt, Submission
 from tests.leads.conftest import Create
 
@@ -23,7 +27,8 @@ COMPLEX = "/api/v4/leads/complex"
 
 def delivered_in_time(row: Submission) -> list[float]:
     """Deliver whenever it is due; the seconds since it was made at which that was tried."""
-    began, tried_at = row.created_at, []
+    began = row.created_at
+    tried_at: list[float] = []
     for _ in range(100):
         row.refresh_from_db()
         if row.status != Submission.Status.ACCEPTED:
@@ -75,3 +80,81 @@ def test_who_knows_when_to_come_back_is_believed(create: Create) -> None:
     before = timezone.now()
     at: datetime = outcomes.failed(error, attempts=1).changes["next_attempt_at"]
     assert timedelta(seconds=90) <= at - before < timedelta(seconds=91)
+
+
+def failing(error: Exception) -> Upsert:
+    def upsert(request: LeadRequest, progress: Progress) -> LeadResult:
+        raise error
+
+    return upsert
+
+
+def attempt(row: Submission, error: Exception) -> None:
+    """One attempt, made now, that ends like this."""
+    Submission.objects.filter(pk=row.pk).update(next_attempt_at=timezone.now())
+    assert deliver(row.pk, upsert=failing(error)) is not None
+
+
+def rows_of(row: Submission) -> list[tuple[str, str, int]]:
+    """The attempts as operators see them: how each ended, why, and how often."""
+    found = row.delivery_attempts.order_by("pk")
+    return list(found.values_list("outcome", "error", "times"))
+
+
+def test_coming_back_for_the_same_reason_is_one_row_with_a_count(create: Create) -> None:
+    row = create()
+    for _ in range(4):
+        attempt(row, StillSettling("an earlier call"))
+    for _ in range(3):
+        attempt(row, LockBusy("held by another", lock_name="amocrm:lead:x"))
+    for _ in range(2):
+        attempt(row, AccountPaused("amoCRM is paused"))
+    attempt(row, StillSettling("an earlier call"))
+
+    assert rows_of(row) == [
+        (Outcome.COME_BACK, "an earlier call", 4),
+        (Outcome.COME_BACK, "held by another", 3),
+        (Outcome.PAUSED, "amoCRM is paused", 2),
+        (Outcome.COME_BACK, "an earlier call", 1),
+    ]
+    counted, *_others, single = row.delivery_attempts.order_by("pk")
+    assert counted.last_at is not None
+    assert counted.last_at > counted.started_at
+    assert single.last_at is None
+
+
+def test_an_attempt_that_failed_is_a_row_as_ever(create: Create) -> None:
+    row = create()
+    attempt(row, StillSettling("the same"))
+    for error in (RetryLater("the same"), RetryLater("the same"), OutcomeUnknown("the same")):
+        attempt(row, error)
+    attempt(row, StillSettling("the same"))
+    assert [(outcome, times) for outcome, _error, times in rows_of(row)] == [
+        (Outcome.COME_BACK, 1),
+        (Outcome.RETRY, 1),
+        (Outcome.RETRY, 1),
+        (Outcome.UNKNOWN, 1),
+        (Outcome.COME_BACK, 1),
+    ]
+
+
+def test_attempts_of_others_are_counted_with_nobody(create: Create) -> None:
+    one, other = create(), create()
+    attempt(one, StillSettling("an earlier call"))
+    attempt(other, StillSettling("an earlier call"))
+    assert [rows_of(row) for row in (one, other)] == [
+        [(Outcome.COME_BACK, "an earlier call", 1)]
+    ] * 2
+
+
+@pytest.mark.needs_redis
+def test_a_lock_that_is_busy_is_busy_in_the_same_words(
+    create: Create, sandbox: RunningSandbox, settings: Settings
+) -> None:
+    settings.LOCK_WAIT = 0
+    row = create()
+    with hold(lock_name(row.named), reference="another"):
+        for _ in range(3):
+            Submission.objects.update(next_attempt_at=timezone.now())
+            assert deliver(row.pk) == Outcome.COME_BACK
+    assert [times for _outcome, _error, times in rows_of(row)] == [3]
