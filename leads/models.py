@@ -86,6 +86,11 @@ class Submission(models.Model):
         region = conf.current().phone_region
         return identities(emails=[self.email], phones=[self.phone], region=region)
 
+    def last_failure(self) -> str:
+        """The error of the last attempt that failed; nothing if none did."""
+        failed = self.delivery_attempts.exclude(outcome__in=DeliveryAttempt.NOT_FAILED)
+        return failed.order_by("-pk").values_list("error", flat=True).first() or ""
+
 
 class DeliveryAttempt(models.Model):
     """One attempt to deliver a submission, whatever came of it.
@@ -102,6 +107,10 @@ class DeliveryAttempt(models.Model):
         PAUSED = "paused", _("account paused")
         REFUSED = "refused", _("refused")
         CRASHED = "crashed", _("crashed")
+
+    #: What came back is made again, as the same attempt.
+    CAME_BACK = (Outcome.COME_BACK, Outcome.PAUSED)
+    NOT_FAILED = (Outcome.DELIVERED, *CAME_BACK)
 
     submission = models.ForeignKey(
         Submission,

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from amocrm import counters, log_context
 from amocrm.contract import LeadRequest, LeadResult, Progress
-from amocrm.errors import AmoError, LeaseLost
+from amocrm.errors import AmoError, ComeBack, LeaseLost
 from amocrm.upsert.protocol import upsert_lead
 from leads.delivery import outcomes
 from leads.delivery.connections import drop_old_connections
@@ -60,11 +60,11 @@ def _deliver_leased(
         result = upsert(lead_request(submission), SubmissionProgress(submission, lease))
         outcome = outcomes.delivered(result, attempts=submission.attempts)
     except AmoError as error:
-        outcome = outcomes.failed(error, attempts=submission.attempts, chance=chance)
+        outcome = _failed(error, submission, chance)
     except Exception as error:
         logger.exception("💥 Delivery crashed")
         drop_old_connections()  # a broken one must not keep us from writing this down
-        outcome = outcomes.failed(error, attempts=submission.attempts, chance=chance)
+        outcome = _failed(error, submission, chance)
     except BaseException:  # the process is being stopped
         with suppress(LeaseLost, DatabaseError):
             lease.release(dispatched_at=None)
@@ -73,6 +73,11 @@ def _deliver_leased(
     still_ours = _finish(submission, lease, outcome, started_at, duration_ms)
     _log(outcome, still_ours=still_ours)
     return outcome.kind
+
+
+def _failed(error: Exception, submission: Submission, chance: Chance) -> Outcome:
+    cause = submission.last_failure() if isinstance(error, ComeBack) else ""
+    return outcomes.failed(error, attempts=submission.attempts, cause=cause, chance=chance)
 
 
 def _finish(
@@ -94,7 +99,7 @@ def _write_down(
     submission: Submission, outcome: Outcome, started_at: datetime, duration_ms: int
 ) -> None:
     """A row for the attempt; one that came back for the reason of the newest row counts there."""
-    if outcome.kind in (DeliveryAttempt.Outcome.COME_BACK, DeliveryAttempt.Outcome.PAUSED):
+    if outcome.kind in DeliveryAttempt.CAME_BACK:
         newest = submission.delivery_attempts.order_by("-pk").first()
         if newest and (newest.outcome, newest.error) == (outcome.kind, outcome.error):
             same = DeliveryAttempt.objects.filter(pk=newest.pk)

@@ -55,8 +55,14 @@ def delivered(result: LeadResult, *, attempts: int) -> Outcome:
     return Outcome(Kind.DELIVERED, changes)
 
 
-def failed(error: Exception, *, attempts: int, chance: Chance = random.random) -> Outcome:
-    """``error`` ended the attempt after ``attempts`` that count; its class says what to do."""
+def failed(
+    error: Exception, *, attempts: int, cause: str = "", chance: Chance = random.random
+) -> Outcome:
+    """``error`` ended the attempt after ``attempts`` that count; its class says what to do.
+
+    ``cause`` is what the last failed attempt met, where this one only came back: operators are
+    shown both.
+    """
     sentence = shortened(readable(str(error) or type(error).__name__), _LONGEST_ERROR)
     match error:
         case ComeBack():
@@ -73,7 +79,7 @@ def failed(error: Exception, *, attempts: int, chance: Chance = random.random) -
             kind, changes = Kind.CRASHED, _try_later(attempts, chance)
     return Outcome(
         kind,
-        {**changes, "reason": sentence},
+        {**changes, "reason": f"{cause}; since then: {sentence}" if cause else sentence},
         error=sentence,
         http_status=error.status if isinstance(error, AmoError) else None,
         request_id=one_line(error.request_id)[:128] if isinstance(error, AmoError) else "",

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 import time_machine
+from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -158,3 +160,53 @@ def test_a_lock_that_is_busy_is_busy_in_the_same_words(
             Submission.objects.update(next_attempt_at=timezone.now())
             assert deliver(row.pk) == Outcome.COME_BACK
     assert [times for _outcome, _error, times in rows_of(row)] == [3]
+
+
+def reason_of(row: Submission) -> str:
+    return Submission.objects.get(pk=row.pk).reason
+
+
+def test_what_the_crm_said_stays_while_the_submission_waits(create: Create) -> None:
+    row = create()
+    attempt(row, StillSettling("an earlier call"))
+    assert reason_of(row) == "an earlier call", "nothing has failed yet"
+    attempt(row, OutcomeUnknown("502 Bad Gateway"))
+    assert reason_of(row) == "502 Bad Gateway"
+    for _ in range(2):
+        attempt(row, StillSettling("an earlier call"))
+        assert reason_of(row) == "502 Bad Gateway; since then: an earlier call"
+    attempt(row, AccountPaused("amoCRM is paused"))
+    assert reason_of(row) == "502 Bad Gateway; since then: amoCRM is paused"
+    attempt(row, RetryLater("504 Gateway Timeout"))
+    assert reason_of(row) == "504 Gateway Timeout", "the last one that failed"
+    attempt(row, LockBusy("held by another", lock_name="amocrm:lead:x"))
+    assert reason_of(row) == "504 Gateway Timeout; since then: held by another"
+
+
+def test_staff_are_told_the_cause_and_nothing_after_a_success(
+    create: Create, sandbox: RunningSandbox, staff: User, client: Client
+) -> None:
+    sandbox.control.fault("answer", method="POST", path=COMPLEX, status=502, body="Bad Gateway")
+    row = create()
+    deliver(row.pk)
+    Submission.objects.update(next_attempt_at=timezone.now())
+    deliver(row.pk)
+
+    client.force_login(staff)
+    shown = client.get(f"/api/landing/submissions/{row.pk}").json()["error"]
+    assert "502 Bad Gateway" in shown
+    assert "an earlier call may still make the lead" in shown
+    page = client.get(f"/admin/leads/submission/{row.pk}/change/").content.decode()
+    assert "502 Bad Gateway; since then: an earlier call may still make the lead" in page
+
+    delivered_in_time(row)
+    assert reason_of(row) == ""
+    assert client.get(f"/api/landing/submissions/{row.pk}").json()["error"] is None
+
+
+def test_the_cause_survives_delivering_again(create: Create) -> None:
+    row = create()
+    attempt(row, RetryLater("502 Bad Gateway"))
+    Submission.objects.update(attempts=0)
+    attempt(row, StillSettling("an earlier call"))
+    assert reason_of(row) == "502 Bad Gateway; since then: an earlier call"
