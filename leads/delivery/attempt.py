@@ -21,8 +21,9 @@ from django.utils import timezone
 from amocrm import counters, log_context
 from amocrm.contract import LeadRequest, LeadResult, Progress
 from amocrm.errors import AmoError, ComeBack, LeaseLost
+from amocrm.locks import turn
 from amocrm.upsert.protocol import upsert_lead
-from leads.delivery import outcomes
+from leads.delivery import outcomes, waiting
 from leads.delivery.connections import drop_old_connections
 from leads.delivery.lease import Lease
 from leads.delivery.mapping import lead_request
@@ -72,6 +73,8 @@ def _deliver_leased(
     duration_ms = round((time.monotonic() - clock) * 1000)
     still_ours = _finish(submission, lease, outcome, started_at, duration_ms)
     _log(outcome, still_ours=still_ours)
+    if still_ours:
+        _wake_waiters(submission, outcome)
     return outcome.kind
 
 
@@ -114,6 +117,17 @@ def _write_down(
         request_id=outcome.request_id,
         error=outcome.error,
     )
+
+
+def _wake_waiters(submission: Submission, outcome: Outcome) -> None:
+    """Let the next one come who waits for the same person.
+
+    Not where the CRM did not answer or the person is waited for: others would fare alike.
+    """
+    # Whoever held the lock may have looked for waiters before this one was written down as one.
+    is_missed = bool(outcome.busy_lock) and turn.is_free(outcome.busy_lock)
+    if outcome.is_over or is_missed:
+        waiting.wake_next(submission)
 
 
 def _log(outcome: Outcome, *, still_ours: bool) -> None:

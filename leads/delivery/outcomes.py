@@ -15,7 +15,15 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from amocrm.contract import LeadResult
-from amocrm.errors import AccountPaused, AmoError, ComeBack, OutcomeUnknown, Refused, RetryLater
+from amocrm.errors import (
+    AccountPaused,
+    AmoError,
+    ComeBack,
+    LockBusy,
+    OutcomeUnknown,
+    Refused,
+    RetryLater,
+)
 from amocrm.text.printable import one_line, readable, shortened
 from leads.delivery.retry import Chance, come_back_delay, delay_after
 from leads.models import DeliveryAttempt, Submission
@@ -28,13 +36,22 @@ _LONGEST_ERROR = 4000  # characters
 
 @dataclass(frozen=True)
 class Outcome:
-    """``error`` is a sentence for operators; ``changes`` are the submission's new values."""
+    """``error`` is a sentence for operators; ``changes`` are the submission's new values.
+
+    ``busy_lock`` is the lock that somebody else held, where that ended the attempt.
+    """
 
     kind: DeliveryAttempt.Outcome
     changes: dict[str, Any] = field(default_factory=dict)
     error: str = ""
     http_status: int | None = None
     request_id: str = ""
+    busy_lock: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the delivery has ended, well or not."""
+        return "status" in self.changes
 
     @property
     def is_final(self) -> bool:
@@ -83,6 +100,7 @@ def failed(
         error=sentence,
         http_status=error.status if isinstance(error, AmoError) else None,
         request_id=one_line(error.request_id)[:128] if isinstance(error, AmoError) else "",
+        busy_lock=error.lock_name if isinstance(error, LockBusy) else "",
     )
 
 
