@@ -61,6 +61,10 @@ class Submission(models.Model):
     lead_id = models.BigIntegerField(_("lead"), null=True, blank=True)
     action = models.CharField(_("action"), max_length=7, blank=True)
     note_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When amoCRM did not answer the last attempt, or answered with 5xx or 429.
+    unanswered_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When the next attempt is by its own schedule, while an extra one is made before it.
+    scheduled_at = models.DateTimeField(null=True, blank=True, editable=False)
     delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
 
     class Meta:
@@ -75,6 +79,7 @@ class Submission(models.Model):
         indexes = (
             models.Index(fields=("status", "next_attempt_at")),
             models.Index(fields=("waiting_for",)),
+            models.Index(fields=("delivered_at",)),
         )
 
     def __str__(self) -> str:

@@ -23,7 +23,7 @@ from amocrm.contract import LeadRequest, LeadResult, Progress
 from amocrm.errors import AmoError, ComeBack, LeaseLost
 from amocrm.locks import turn
 from amocrm.upsert.protocol import upsert_lead
-from leads.delivery import outcomes, waiting
+from leads.delivery import outcomes, recovery, waiting
 from leads.delivery.connections import drop_old_connections
 from leads.delivery.lease import Lease
 from leads.delivery.mapping import lead_request
@@ -80,13 +80,20 @@ def _deliver_leased(
 
 def _failed(error: Exception, submission: Submission, chance: Chance) -> Outcome:
     cause = submission.last_failure() if isinstance(error, ComeBack) else ""
-    return outcomes.failed(error, attempts=submission.attempts, cause=cause, chance=chance)
+    return outcomes.failed(
+        error,
+        attempts=submission.attempts,
+        cause=cause,
+        scheduled_at=submission.scheduled_at,
+        chance=chance,
+    )
 
 
 def _finish(
     submission: Submission, lease: Lease, outcome: Outcome, started_at: datetime, duration_ms: int
 ) -> bool:
     """Write down the attempt, and its result if the lease still holds; whether it did."""
+    outage_since = None
     with transaction.atomic():
         _write_down(submission, outcome, started_at, duration_ms)
         try:
@@ -95,6 +102,10 @@ def _finish(
             # Counted here alone: whoever loses the lease on the way comes by here, too.
             counters.count(counters.Event.LEASE_LOST)
             return False
+        if outcome.kind == DeliveryAttempt.Outcome.DELIVERED:
+            outage_since = recovery.outage_ended_by(submission)
+    if outage_since:
+        recovery.add_extra_attempts(outage_since)
     return True
 
 

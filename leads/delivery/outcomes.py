@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db.models import F, Value
@@ -25,6 +26,7 @@ from amocrm.errors import (
     RetryLater,
 )
 from amocrm.text.printable import one_line, readable, shortened
+from leads.delivery.recovery import is_unanswered
 from leads.delivery.retry import Chance, come_back_delay, delay_after
 from leads.models import DeliveryAttempt, Submission
 
@@ -68,17 +70,25 @@ def delivered(result: LeadResult, *, attempts: int) -> Outcome:
         "action": result.action,
         "delivered_at": timezone.now(),
         "reason": "",
+        "unanswered_at": None,
+        "scheduled_at": None,
     }
     return Outcome(Kind.DELIVERED, changes)
 
 
 def failed(
-    error: Exception, *, attempts: int, cause: str = "", chance: Chance = random.random
+    error: Exception,
+    *,
+    attempts: int,
+    cause: str = "",
+    scheduled_at: datetime | None = None,
+    chance: Chance = random.random,
 ) -> Outcome:
     """``error`` ended the attempt after ``attempts`` that count; its class says what to do.
 
     ``cause`` is what the last failed attempt met, where this one only came back: operators are
-    shown both.
+    shown both. ``scheduled_at`` is when the next attempt is by its schedule, where this one was an
+    extra one (:mod:`leads.delivery.recovery`).
     """
     sentence = shortened(readable(str(error) or type(error).__name__), _LONGEST_ERROR)
     match error:
@@ -90,10 +100,12 @@ def failed(
         case RetryLater():
             unknown = isinstance(error, OutcomeUnknown)
             kind = Kind.UNKNOWN if unknown else Kind.RETRY
-            changes = _try_later(attempts, chance)
+            changes = _try_later(attempts, scheduled_at, chance)
+            if is_unanswered(error):
+                changes["unanswered_at"] = timezone.now()
         case _:
             sentence = f"{type(error).__name__}: {sentence}"
-            kind, changes = Kind.CRASHED, _try_later(attempts, chance)
+            kind, changes = Kind.CRASHED, _try_later(attempts, scheduled_at, chance)
     return Outcome(
         kind,
         {**changes, "reason": f"{cause}; since then: {sentence}" if cause else sentence},
@@ -116,18 +128,29 @@ def _come_back(error: ComeBack, chance: Chance) -> dict[str, Any]:
     return changes
 
 
-def _try_later(attempts: int, chance: Chance) -> dict[str, Any]:
+def _try_later(attempts: int, scheduled_at: datetime | None, chance: Chance) -> dict[str, Any]:
+    over = {"scheduled_at": None, "unanswered_at": None}
+    if scheduled_at and scheduled_at > timezone.now():  # an extra one: as if it had not been
+        return _no_longer_waiting() | over | {"next_attempt_at": scheduled_at}
     delay = delay_after(attempts + 1, chance)
     if delay is None:
         return _give_up(attempts)
-    return _no_longer_waiting() | {
-        "attempts": attempts + 1,
-        "next_attempt_at": timezone.now() + delay,
-    }
+    return (
+        _no_longer_waiting()
+        | over
+        | {
+            "attempts": attempts + 1,
+            "next_attempt_at": timezone.now() + delay,
+        }
+    )
 
 
 def _give_up(attempts: int) -> dict[str, Any]:
-    return _no_longer_waiting() | {"status": Status.FAILED, "attempts": attempts + 1}
+    return _no_longer_waiting() | {
+        "status": Status.FAILED,
+        "attempts": attempts + 1,
+        "scheduled_at": None,
+    }
 
 
 def _no_longer_waiting() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from amocrm import conf, ledger
 from amocrm.contract import LeadRequest, LeadResult, Progress
+from amocrm.counters import totals
 from amocrm.errors import AmoError, LockBusy, Refused, RetryLater, StillSettling
 from amocrm.locks.guard import hold
 from amocrm.locks.turn import is_free, only_waiter
@@ -147,7 +148,7 @@ def test_whoever_finds_the_lock_free_again_does_not_wait(
 def test_one_thread_of_a_process_waits_for_a_lock_and_the_others_do_other_work(
     create: Create, sandbox: RunningSandbox, settings: Settings
 ) -> None:
-    settings.LOCK_WAIT = 30
+    settings.LOCK_WAIT = 0
     rows = [create() for _ in range(4)]
     lock = lock_of(rows[0])
     with ThreadPoolExecutor(1) as pool, hold(lock, reference="another"):
@@ -156,6 +157,7 @@ def test_one_thread_of_a_process_waits_for_a_lock_and_the_others_do_other_work(
         assert ends == [Outcome.COME_BACK] * 4
         assert sandbox.control.requests() == []
     assert Submission.objects.filter(waiting_for=lock).count() == 4
+    assert totals()["lock_busy"] == 0, "nobody went to sleep for it"
 
 
 def test_a_lock_that_nobody_can_ask_for_is_not_said_to_be_free(redis_server: RedisServer) -> None:
