@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from amocrm import conf
 from amocrm.errors import LockBusy
 from amocrm.locks.connection import REDIS_ERRORS
 from amocrm.locks.inventory import read_locks
@@ -37,7 +38,15 @@ def only_waiter(name: str) -> Iterator[None]:
 
 
 def is_free(name: str) -> bool:
-    """Whether surely nobody holds the lock ``name`` now; ``False`` without Redis. Never raises."""
+    """Whether surely nobody holds the lock ``name`` now, nor waits for it in this process.
+
+    ``False`` without Redis. Never raises.
+    """
+    with _guard:
+        if name in _waiting:
+            return False
+    if not conf.current().redis_enabled:
+        return False
     try:
         return not read_locks([name])
     except REDIS_ERRORS:

@@ -160,8 +160,11 @@ def test_one_thread_of_a_process_waits_for_a_lock_and_the_others_do_other_work(
     assert totals()["lock_busy"] == 0, "nobody went to sleep for it"
 
 
-def test_a_lock_that_nobody_can_ask_for_is_not_said_to_be_free(redis_server: RedisServer) -> None:
+@pytest.mark.needs_redis
+def test_a_lock_is_free_that_nobody_has_or_is_about_to_have(redis_server: RedisServer) -> None:
     assert is_free("amocrm:lead:a@b.kz")
+    with only_waiter("amocrm:lead:a@b.kz"):
+        assert not is_free("amocrm:lead:a@b.kz"), "somebody is about to take it"
     redis_server.kill()
     assert not is_free("amocrm:lead:a@b.kz")
 
