@@ -3,7 +3,7 @@
 ::
 
     AmoError
-    ├── ComeBack              not an attempt: try again in a few seconds
+    ├── ComeBack              not an attempt: try again in a few seconds, or when it says so
     │   ├── LockBusy          somebody else holds the person's lock
     │   ├── LockLost          the lock was lost, cleared or expired under us
     │   ├── LockUnavailable   Redis does not answer (fail closed)
@@ -25,7 +25,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Self, TypeVar
 
 E = TypeVar("E", bound="AmoError")
@@ -62,13 +62,20 @@ class AmoError(Exception):
 
 
 class ComeBack(AmoError):
-    """Nothing failed: come back in a few seconds. Uses up no attempt."""
+    """Nothing failed: come back in a few seconds. Uses up no attempt.
+
+    ``lock_name`` is the lock that is waited for, if one is. ``retry_after`` is in how long it
+    is worth coming back, where that is known.
+    """
 
     not_done = True
 
-    def __init__(self, message: str, *, lock_name: str = "") -> None:
+    def __init__(
+        self, message: str, *, lock_name: str = "", retry_after: timedelta | None = None
+    ) -> None:
         super().__init__(message)
         self.lock_name = lock_name
+        self.retry_after = retry_after
 
 
 class LockBusy(ComeBack):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from amocrm.account.links import lead_url
 from leads import conf
-from leads.delivery import dispatch
+from leads.delivery import dispatch, lease
 from leads.models import DeliveryAttempt, Submission
 
 if TYPE_CHECKING:
@@ -47,10 +47,20 @@ _DELIVERY = (
 
 
 class DeliveryAttemptInline(_AttemptInline):
-    """Every attempt, oldest first. Only to be read."""
+    """Every attempt, oldest first; those that came back for one reason are one row. Only to be
+    read."""
 
     model = DeliveryAttempt
-    fields = ("started_at", "duration_ms", "outcome", "http_status", "request_id", "error")
+    fields = (
+        "started_at",
+        "times",
+        "last_at",
+        "duration_ms",
+        "outcome",
+        "http_status",
+        "request_id",
+        "error",
+    )
     readonly_fields = fields
     extra = 0
     can_delete = False
@@ -123,7 +133,7 @@ class SubmissionAdmin(_SubmissionAdmin):
 
     @admin.action(description=_("Deliver again"), permissions=("change",))
     def deliver_again(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
-        """Give failed submissions a fresh schedule, from now on."""
+        """Give submissions that failed or wait for a retry a fresh schedule, from now on."""
         again = []
         with transaction.atomic():
             for submission in queryset.order_by("pk"):
@@ -139,16 +149,20 @@ class SubmissionAdmin(_SubmissionAdmin):
             )
             self.message_user(request, text % {"count": len(again)}, messages.SUCCESS)
         else:
-            text = str(_("Only failed submissions can be delivered again: none was selected."))
+            text = str(_("Everything selected is delivered, or is being delivered just now."))
             self.message_user(request, text, messages.WARNING)
 
 
 def _revive(submission: Submission) -> bool:
+    now = timezone.now()
+    # Whoever is at it just now decides what comes next.
+    undelivered = Q(status=Submission.Status.FAILED) | Q(pk__in=lease.free(now).values("pk"))
     return bool(
-        Submission.objects.filter(pk=submission.pk, status=Submission.Status.FAILED).update(
+        Submission.objects.filter(undelivered, pk=submission.pk).update(
             status=Submission.Status.ACCEPTED,
             attempts=0,
-            next_attempt_at=timezone.now(),
+            next_attempt_at=now,
+            scheduled_at=None,
             dispatched_at=None,
         )
     )

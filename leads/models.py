@@ -61,6 +61,10 @@ class Submission(models.Model):
     lead_id = models.BigIntegerField(_("lead"), null=True, blank=True)
     action = models.CharField(_("action"), max_length=7, blank=True)
     note_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When amoCRM did not answer the last attempt, or answered with 5xx or 429.
+    unanswered_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When the next attempt is by its own schedule, while an extra one is made before it.
+    scheduled_at = models.DateTimeField(null=True, blank=True, editable=False)
     delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
 
     class Meta:
@@ -75,6 +79,7 @@ class Submission(models.Model):
         indexes = (
             models.Index(fields=("status", "next_attempt_at")),
             models.Index(fields=("waiting_for",)),
+            models.Index(fields=("delivered_at",)),
         )
 
     def __str__(self) -> str:
@@ -86,9 +91,18 @@ class Submission(models.Model):
         region = conf.current().phone_region
         return identities(emails=[self.email], phones=[self.phone], region=region)
 
+    def last_failure(self) -> str:
+        """The error of the last attempt that failed; nothing if none did."""
+        failed = self.delivery_attempts.exclude(outcome__in=DeliveryAttempt.NOT_FAILED)
+        return failed.order_by("-pk").values_list("error", flat=True).first() or ""
+
 
 class DeliveryAttempt(models.Model):
-    """One attempt to deliver a submission, whatever came of it."""
+    """One attempt to deliver a submission, whatever came of it.
+
+    Attempts that came back for one reason, one after another, are one row: ``times`` of them, the
+    first at ``started_at`` and, where there are several, the latest at ``last_at``.
+    """
 
     class Outcome(models.TextChoices):
         DELIVERED = "delivered", _("delivered")
@@ -99,6 +113,10 @@ class DeliveryAttempt(models.Model):
         REFUSED = "refused", _("refused")
         CRASHED = "crashed", _("crashed")
 
+    #: What came back is made again, as the same attempt.
+    CAME_BACK = (Outcome.COME_BACK, Outcome.PAUSED)
+    NOT_FAILED = (Outcome.DELIVERED, *CAME_BACK)
+
     submission = models.ForeignKey(
         Submission,
         on_delete=models.CASCADE,
@@ -106,6 +124,8 @@ class DeliveryAttempt(models.Model):
         verbose_name=_("submission"),
     )
     started_at = models.DateTimeField(_("started at"))
+    times = models.PositiveIntegerField(_("times"), default=1)
+    last_at = models.DateTimeField(_("last time at"), null=True, blank=True)
     duration_ms = models.PositiveIntegerField(_("duration, ms"))
     outcome = models.CharField(_("outcome"), max_length=9, choices=Outcome.choices)
     http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)

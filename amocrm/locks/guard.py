@@ -203,9 +203,8 @@ def _busy(name: str, holder: Holder, *, waited_ms: int) -> LockBusy:
         waited_ms=waited_ms,
     )
     counters.count(Event.LOCK_BUSY)
-    return LockBusy(
-        f"Another delivery holds the lock {name}; waited {waited_ms} ms", lock_name=name
-    )
+    # The same words each time: who comes back for the same reason is counted by them.
+    return LockBusy(f"Another delivery holds the lock {name}", lock_name=name)
 
 
 def _unavailable(name: str, trouble: Exception) -> LockUnavailable:

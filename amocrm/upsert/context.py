@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec
 
@@ -14,6 +14,7 @@ from amocrm.contract import Action, LeadRequest, Progress
 from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState
 from amocrm.locks.guard import HeldLock, hold
+from amocrm.locks.turn import only_waiter
 
 P = ParamSpec("P")
 
@@ -90,10 +91,13 @@ def locked_context(
 ) -> Iterator[UpsertContext]:
     """Hold the person's lock and read the person again under it.
 
-    Raises what :func:`amocrm.locks.guard.hold` raises, and :class:`StartOver` when the person
-    was merged into somebody else while we waited.
+    Raises what :func:`amocrm.locks.guard.hold` raises, at once where another thread of this
+    process waits for that lock, and :class:`StartOver` when the person was merged into somebody
+    else while we waited.
     """
-    with hold(person.lock_name, reference=request.reference) as lock:
+    with ExitStack() as until_the_end:
+        with only_waiter(person.lock_name) if settings.redis_enabled else nullcontext():
+            lock = until_the_end.enter_context(hold(person.lock_name, reference=request.reference))
         now = ledger.read(person.id)
         if now.id != person.id:
             raise StartOver

@@ -23,6 +23,7 @@ from amocrm.text.printable import readable
 from amocrm.upsert import payloads
 from amocrm.upsert.context import UpsertContext
 from amocrm.upsert.note_text import plain, split
+from amocrm.upsert.settling import next_look
 
 logger = get_logger(__name__)
 
@@ -42,8 +43,10 @@ def write_note(context: UpsertContext, lead_id: int) -> None:
     sent_at = context.progress.note_sent_at
     if sent_at:
         if timezone.now() - sent_at < context.settings.settle:
+            # No lock is waited for: nothing that another delivery does could end this sooner.
             raise StillSettling(
-                "an earlier note may still arrive", lock_name=context.person.lock_name
+                "an earlier note may still arrive",
+                retry_after=next_look(sent_at, context.settings.settle),
             )
         notes = partial(context.crm.note_texts, lead_id)
         written = "\n".join(paging.each(notes, most_pages=MOST_PAGES, what="notes"))

@@ -32,6 +32,7 @@ from amocrm.upsert.context import StartOver, UpsertContext, locked_context
 from amocrm.upsert.create import create_lead
 from amocrm.upsert.notes import write_note
 from amocrm.upsert.reconcile import reconcile
+from amocrm.upsert.settling import next_look
 from amocrm.upsert.update import update_lead
 
 logger = log_context.get_logger(__name__)
@@ -172,6 +173,7 @@ def _recorded_lead(context: UpsertContext, lead_id: int) -> Lead | None:
         raise StillSettling(
             f"lead {lead_id} was just made and cannot be seen yet",
             lock_name=context.person.lock_name,
+            retry_after=next_look(recorded_at, context.settings.settle),
         )
     return lead
 

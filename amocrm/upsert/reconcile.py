@@ -13,6 +13,7 @@ from amocrm.ledger import duplicates
 from amocrm.log_context import get_logger
 from amocrm.upsert import lookup
 from amocrm.upsert.context import StartOver, UpsertContext
+from amocrm.upsert.settling import next_look
 
 logger = get_logger(__name__)
 
@@ -51,7 +52,9 @@ def reconcile(context: UpsertContext) -> None:
     if not is_known and not is_settled:
         # An older lead is no answer: ours may still arrive beside it.
         raise StillSettling(
-            "an earlier call may still make the lead", lock_name=context.person.lock_name
+            "an earlier call may still make the lead",
+            lock_name=context.person.lock_name,
+            retry_after=next_look(since, context.settings.settle),
         )
     if not leads:
         context.write(ledger.release)

@@ -15,13 +15,15 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from amocrm import counters, log_context
 from amocrm.contract import LeadRequest, LeadResult, Progress
-from amocrm.errors import AmoError, LeaseLost
+from amocrm.errors import AmoError, ComeBack, LeaseLost
+from amocrm.locks import turn
 from amocrm.upsert.protocol import upsert_lead
-from leads.delivery import outcomes
+from leads.delivery import outcomes, recovery, waiting
 from leads.delivery.connections import drop_old_connections
 from leads.delivery.lease import Lease
 from leads.delivery.mapping import lead_request
@@ -59,11 +61,11 @@ def _deliver_leased(
         result = upsert(lead_request(submission), SubmissionProgress(submission, lease))
         outcome = outcomes.delivered(result, attempts=submission.attempts)
     except AmoError as error:
-        outcome = outcomes.failed(error, attempts=submission.attempts, chance=chance)
+        outcome = _failed(error, submission, chance)
     except Exception as error:
         logger.exception("💥 Delivery crashed")
         drop_old_connections()  # a broken one must not keep us from writing this down
-        outcome = outcomes.failed(error, attempts=submission.attempts, chance=chance)
+        outcome = _failed(error, submission, chance)
     except BaseException:  # the process is being stopped
         with suppress(LeaseLost, DatabaseError):
             lease.release(dispatched_at=None)
@@ -71,30 +73,72 @@ def _deliver_leased(
     duration_ms = round((time.monotonic() - clock) * 1000)
     still_ours = _finish(submission, lease, outcome, started_at, duration_ms)
     _log(outcome, still_ours=still_ours)
+    if still_ours:
+        _wake_waiters(submission, outcome)
     return outcome.kind
+
+
+def _failed(error: Exception, submission: Submission, chance: Chance) -> Outcome:
+    cause = submission.last_failure() if isinstance(error, ComeBack) else ""
+    return outcomes.failed(
+        error,
+        attempts=submission.attempts,
+        cause=cause,
+        scheduled_at=submission.scheduled_at,
+        chance=chance,
+    )
 
 
 def _finish(
     submission: Submission, lease: Lease, outcome: Outcome, started_at: datetime, duration_ms: int
 ) -> bool:
     """Write down the attempt, and its result if the lease still holds; whether it did."""
+    outage_since = None
     with transaction.atomic():
-        DeliveryAttempt.objects.create(
-            submission=submission,
-            started_at=started_at,
-            duration_ms=duration_ms,
-            outcome=outcome.kind,
-            http_status=outcome.http_status,
-            request_id=outcome.request_id,
-            error=outcome.error,
-        )
+        _write_down(submission, outcome, started_at, duration_ms)
         try:
             lease.release(**outcome.changes)
         except LeaseLost:  # the attempt is written down all the same
             # Counted here alone: whoever loses the lease on the way comes by here, too.
             counters.count(counters.Event.LEASE_LOST)
             return False
+        if outcome.kind == DeliveryAttempt.Outcome.DELIVERED:
+            outage_since = recovery.outage_ended_by(submission)
+    if outage_since:
+        recovery.add_extra_attempts(outage_since)
     return True
+
+
+def _write_down(
+    submission: Submission, outcome: Outcome, started_at: datetime, duration_ms: int
+) -> None:
+    """A row for the attempt; one that came back for the reason of the newest row counts there."""
+    if outcome.kind in DeliveryAttempt.CAME_BACK:
+        newest = submission.delivery_attempts.order_by("-pk").first()
+        if newest and (newest.outcome, newest.error) == (outcome.kind, outcome.error):
+            same = DeliveryAttempt.objects.filter(pk=newest.pk)
+            if same.update(times=F("times") + 1, last_at=started_at):
+                return
+    DeliveryAttempt.objects.create(
+        submission=submission,
+        started_at=started_at,
+        duration_ms=duration_ms,
+        outcome=outcome.kind,
+        http_status=outcome.http_status,
+        request_id=outcome.request_id,
+        error=outcome.error,
+    )
+
+
+def _wake_waiters(submission: Submission, outcome: Outcome) -> None:
+    """Let the next one come who waits for the same person.
+
+    Not where the CRM did not answer or the person is waited for: others would fare alike.
+    """
+    # Whoever held the lock may have looked for waiters before this one was written down as one.
+    is_missed = bool(outcome.busy_lock) and turn.is_free(outcome.busy_lock)
+    if outcome.is_over or is_missed:
+        waiting.wake_next(submission)
 
 
 def _log(outcome: Outcome, *, still_ours: bool) -> None:

@@ -26,12 +26,13 @@ _LONGEST_HOST = 80  # characters that a token keeps of the host's name
 
 def due(now: datetime) -> QuerySet[Submission]:
     """Submissions whose next attempt is due and that nobody has leased."""
-    return _free(now).filter(next_attempt_at__lte=now)
+    return free(now).filter(next_attempt_at__lte=now)
 
 
-def _free(now: datetime) -> QuerySet[Submission]:
-    free = Q(leased_until=None) | Q(leased_until__lte=now)
-    return Submission.objects.filter(free, status=Submission.Status.ACCEPTED)
+def free(now: datetime) -> QuerySet[Submission]:
+    """Submissions that are to be delivered, now or later, and that nobody has leased."""
+    unleased = Q(leased_until=None) | Q(leased_until__lte=now)
+    return Submission.objects.filter(unleased, status=Submission.Status.ACCEPTED)
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Lease:
         now = timezone.now()
         token = token_prefix(socket.gethostname(), os.getpid()) + secrets.token_hex(8)
         acquired = (
-            _free(now)
+            free(now)
             .filter(Q(next_attempt_at__lte=now) | Q(dispatched_at__isnull=False), pk=submission_id)
             .update(leased_until=now + conf.current().lease_time, lease_token=token)
         )

@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from pytest_django.live_server_helper import LiveServer
@@ -104,6 +105,7 @@ def visit(chromium: Browser, live_server: LiveServer, locks: Locks) -> Iterator[
         page.on("console", heard)
         page.on("request", asked)
         page.on("pageerror", lambda error: wrong.append(str(error)))
+        cache.clear()  # the chart that a last request of another test's page may have left
         page.goto(f"{live_server.url}{PAGE}{query}")
         return page
 

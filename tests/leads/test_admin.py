@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from amocrm.errors import RetryLater
+from amocrm.errors import ComeBack, RetryLater
 from leads.delivery import dispatch
 from leads.delivery.attempt import deliver
 from leads.models import Submission
@@ -19,6 +20,7 @@ from tests.leads.conftest import Create
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 LIST = "/admin/leads/submission/"
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -78,6 +80,23 @@ def test_the_page_shows_every_try_and_nothing_to_edit(
     assert Submission.objects.filter(name="Test User", status="accepted").count() == 1
 
 
+def test_the_page_counts_the_tries_that_came_back(
+    client: Client, create: Create, staff: User
+) -> None:
+    row = create()
+
+    def upsert(*_: Any) -> Any:
+        raise ComeBack("an earlier call may still make the lead")
+
+    for _ in range(37):
+        Submission.objects.update(next_attempt_at=timezone.now())
+        deliver(row.pk, upsert=upsert)
+    client.force_login(staff)
+    page = client.get(page_of(row)).content.decode()
+    assert "<p>37</p>" in page
+    assert page.count("<p>an earlier call may still make the lead</p>") == 1
+
+
 @pytest.mark.parametrize("superuser", [True, False])
 def test_nobody_adds_or_deletes(client: Client, create: Create, superuser: bool) -> None:
     row = create(status="failed")
@@ -100,11 +119,12 @@ def test_a_failed_submission_is_delivered_again(
     heard: list[Any] = []
     monkeypatch.setattr(dispatch, "dispatch", heard.extend)
     failed = create(status="failed", attempts=11, lead_id=5, action="created", reason="Timeout")
-    delivered, waiting = create(status="delivered"), create(attempts=3)
+    delivered = create(status="delivered")
+    leased = create(attempts=3, leased_until=LATER, lease_token="another/1/x")
     client.force_login(operator)
 
     with django_capture_on_commit_callbacks(execute=True):
-        response = again(client, failed, delivered, waiting)
+        response = again(client, failed, delivered, leased)
 
     assert response.status_code == 302
     failed.refresh_from_db()
@@ -112,13 +132,35 @@ def test_a_failed_submission_is_delivered_again(
     assert failed.next_attempt_at <= timezone.now()
     assert (failed.lead_id, failed.action) == (5, "created"), "what is known is kept"
     assert Submission.objects.get(pk=delivered.pk).status == "delivered"
-    assert Submission.objects.get(pk=waiting.pk).attempts == 3
+    assert Submission.objects.get(pk=leased.pk).attempts == 3
     assert heard == [failed.pk]
     assert LogEntry.objects.get().object_id == str(failed.pk)
     assert "1 заявка будет доставлена снова" in client.get(LIST).content.decode()
 
 
-def test_what_has_not_failed_is_left_alone(client: Client, create: Create, operator: User) -> None:
+def test_what_waits_for_its_retry_is_tried_now(
+    client: Client,
+    create: Create,
+    operator: User,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    heard: list[Any] = []
+    monkeypatch.setattr(dispatch, "dispatch", heard.extend)
+    row = create(attempts=10, next_attempt_at=LATER, scheduled_at=LATER, reason="Timeout")
+    client.force_login(operator)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        again(client, row)
+
+    row.refresh_from_db()
+    assert (row.status, row.attempts, row.scheduled_at) == ("accepted", 0, None)
+    assert row.next_attempt_at <= timezone.now()
+    assert heard == [row.pk]
+    assert LogEntry.objects.get().object_id == str(row.pk)
+
+
+def test_what_is_delivered_is_left_alone(client: Client, create: Create, operator: User) -> None:
     row = create(status="delivered", attempts=1)
     client.force_login(operator)
     again(client, row)

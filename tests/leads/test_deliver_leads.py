@@ -9,11 +9,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
+from django.utils import timezone
 
 from amocrm.api import pause
 from amocrm.conf import current
@@ -49,6 +51,20 @@ def run(**options: Any) -> str:
     out = io.StringIO()
     call_command("deliver_leads", stdout=out, stderr=out, **options)
     return out.getvalue()
+
+
+@pytest.mark.django_db
+def test_now_makes_due_what_waits_for_its_next_try(
+    create: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = timezone.now() + timedelta(hours=12)
+    row = create(next_attempt_at=later, attempts=10)
+    monkeypatch.setattr(deliver_leads, "deliver_due", lambda *_args, **_options: Counter())
+    assert run() == "0 tries\n"
+    assert Submission.objects.get(pk=row.pk).next_attempt_at == later
+    assert run(now=True) == "1 waiting made due\n0 tries\n"
+    row.refresh_from_db()
+    assert (row.next_attempt_at <= timezone.now(), row.scheduled_at) == (True, later)
 
 
 def passes(monkeypatch: pytest.MonkeyPatch, *results: Counter[str] | Exception) -> list[int]:

@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand
 from amocrm import log_context
 from amocrm.api import pause
 from leads.delivery.connections import drop_old_connections
+from leads.delivery.recovery import add_extra_attempts_now
 from leads.delivery.sweep import deliver_due
 
 logger = log_context.get_logger(__name__)
@@ -26,7 +27,7 @@ _BATCH = 100
 
 
 class Command(BaseCommand):
-    """``manage.py deliver_leads [--watch SECONDS]``."""
+    """``manage.py deliver_leads [--now] [--watch SECONDS]``."""
 
     help = (
         "Delivers to amoCRM what is due. Once, or with --watch in a loop until SIGTERM or Ctrl-C,"
@@ -42,8 +43,16 @@ class Command(BaseCommand):
             " logged and survived",
         )
 
-    def handle(self, *, watch: float | None, **options: Any) -> None:
+        parser.add_argument(
+            "--now",
+            action="store_true",
+            help="first make due what waits for its next try; this one is not counted if it fails",
+        )
+
+    def handle(self, *, watch: float | None, now: bool, **options: Any) -> None:
         """Deliver; the last line is the count."""
+        if now:
+            self.stdout.write(f"{add_extra_attempts_now()} waiting made due")
         with _stop_on_signals() as stop:
             total = self._watch(watch, stop) if watch else self._all_due(stop)
         self.stdout.write(_sentence(total))
