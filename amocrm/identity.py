@@ -20,6 +20,7 @@ Kind = Literal["email", "phone", "contact"]
 _is_email = EmailValidator()
 _BETWEEN_EMAILS = re.compile(r"[\s,;<>()]+")
 _LETTERS = re.compile("[A-Za-z]")
+_IN_A_ROW = "01234567890"
 _INVISIBLE_ENDS = re.compile(r"^[\s\u200b-\u200f\u2060\ufeff]+|[\s\u200b-\u200f\u2060\ufeff]+$")
 
 
@@ -55,19 +56,28 @@ def parse_phone(raw: str, region: str) -> str | None:
 
     ``region`` is the ISO 3166 country whose prefixes a number without ``+`` is read with. A
     foreign number without its ``+`` (``79161234567``) and a domestic one with a ``+`` too many
-    (``+87771112233``) are known for what they are. ``None`` where it is no possible number. It
-    need not be assigned to anybody: new ranges appear faster than libraries do.
+    (``+87771112233``) are known for what they are. An extension is a part of it, as in RFC 3966:
+    ``+77272581111;ext=12``, another person than the next desk's.
+
+    ``None`` where it names nobody: a number of no range in use, as phonenumbers knows them, or
+    one that people type who want no calls (all digits the same, or in a row).
     """
-    number = _possible(raw, region)
-    if "+" not in raw:
-        number = number or _valid(f"+{raw.strip()}", region)
-    elif not _valid(raw, region):
-        number = _valid_domestic(raw, region) or number
+    number = _valid(raw, region)
     if number is None:
+        number = _valid_domestic(raw, region) if "+" in raw else _valid(f"+{raw.strip()}", region)
+    if number is None or _is_placeholder(number):
         return None
-    phone = _e164(number)
-    # A few impossible ones, all zeros, lose a zero each time they are read.
-    return phone if (again := _possible(phone, region)) and _e164(again) == phone else None
+    return _value(number)
+
+
+def is_possible_phone(raw: str, region: str) -> bool:
+    """Whether ``raw`` looks like a phone, if only to say that it is nobody's."""
+    return _possible(raw, region) is not None
+
+
+def _is_placeholder(number: phonenumbers.PhoneNumber) -> bool:
+    digits = str(number.national_number)
+    return len(set(digits)) == 1 or digits in _IN_A_ROW or digits[::-1] in _IN_A_ROW
 
 
 def _possible(raw: str, region: str) -> phonenumbers.PhoneNumber | None:
@@ -98,8 +108,9 @@ def _valid_domestic(raw: str, region: str) -> phonenumbers.PhoneNumber | None:
     return number if typed == f"{prefix}{number.national_number}" else None
 
 
-def _e164(number: phonenumbers.PhoneNumber) -> str:
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+def _value(number: phonenumbers.PhoneNumber) -> str:
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return f"{e164};ext={number.extension}" if number.extension else e164
 
 
 def printed_email(email: str) -> str:
@@ -108,9 +119,9 @@ def printed_email(email: str) -> str:
     return f"{local}@{idna.decode(domain)}"
 
 
-def printed_phone(e164: str) -> str:
+def printed_phone(phone: str) -> str:
     """The phone as people print it in its country, with the country code."""
-    number = phonenumbers.parse(e164)
+    number = phonenumbers.parse(phone)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
@@ -154,4 +165,5 @@ def _emails_in(text: str) -> list[str]:
 def _phones_in(text: str, region: str) -> list[str]:
     if phone := parse_phone(text, region):
         return [phone]
-    return [_e164(match.number) for match in phonenumbers.PhoneNumberMatcher(text, region)]
+    found = (match.number for match in phonenumbers.PhoneNumberMatcher(text, region))
+    return [_value(number) for number in found if not _is_placeholder(number)]

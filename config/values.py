@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 import environ
 import phonenumbers
 
-from amocrm.identity import parse_email, parse_phone
+from amocrm.identity import is_possible_phone, parse_email
 from config.loopback import is_loopback
 
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
@@ -65,7 +65,7 @@ def host_pattern(text: str) -> str:
 
 def identity(text: str, region: str) -> str:
     """Return an e-mail or a phone that can be somebody's; ``region`` reads one without a plus."""
-    if parse_email(text) or parse_phone(text, region):
+    if parse_email(text) or is_possible_phone(text, region):
         return text
     raise ValueError("write e-mails and phones with one comma between each two")
 

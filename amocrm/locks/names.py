@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from amocrm.identity import IdentityKey, Kind
@@ -12,6 +13,7 @@ PREFIX = "amocrm:lead:"
 KEY_PREFIX = "lock:"
 SIGNAL_PREFIX = "lock-signal:"
 SIGNAL_LIFE_MS = 1_000
+_NO_DIGITS = re.compile(r"\D")
 
 
 def lock_name(named: Iterable[IdentityKey]) -> str:
@@ -19,7 +21,7 @@ def lock_name(named: Iterable[IdentityKey]) -> str:
     first: dict[Kind, str] = {}
     for key in sorted(named):
         first.setdefault(key.kind, key.value)
-    email, digits = first.get("email"), first.get("phone", "").removeprefix("+")
+    email, digits = first.get("email"), _NO_DIGITS.sub("", first.get("phone", ""))
     if email and digits:
         return f"{PREFIX}{email}:{digits}"
     return f"{PREFIX}email:{email}" if email else f"{PREFIX}phone:{digits}"

@@ -146,9 +146,12 @@ def _search(context: UpsertContext, key: IdentityKey) -> Iterator[Contact]:
 
 def queries(key: IdentityKey, phone_search: str) -> list[str]:
     """What to search for: an e-mail as it is, and with the letters of its domain where those are
-    not Latin; a phone by its last ten digits, and where ``phone_search`` is ``all`` also in E.164
-    and as people print it."""
+    not Latin; a phone by its last ten digits, without an extension, and where ``phone_search`` is
+    ``all`` also in E.164 and as people print it."""
     if key.kind == "email":
         return list(dict.fromkeys((key.value, printed_email(key.value))))
-    digits = key.value.removeprefix("+")[-SEARCHED_DIGITS:]
-    return [digits] if phone_search == "digits" else [digits, key.value, printed_phone(key.value)]
+    number = key.value.partition(";")[0]
+    digits = number.removeprefix("+")[-SEARCHED_DIGITS:]
+    if phone_search == "digits":
+        return [digits]
+    return [digits, number, printed_phone(number)]

@@ -10,7 +10,7 @@ from amocrm.account.schema import AccountSchema
 from amocrm.api.schemas import Contact, Lead
 from amocrm.contract import LeadRequest
 from amocrm.errors import Rejected
-from amocrm.identity import IdentityKey
+from amocrm.identity import IdentityKey, printed_phone
 from amocrm.log_context import get_logger
 
 logger = get_logger(__name__)
@@ -152,7 +152,12 @@ def _new_contact(
 
 def _values(keys: frozenset[IdentityKey], kind: str, without: frozenset[str]) -> list[Body]:
     kinds = {} if KINDS in without else {KINDS: "WORK"}
-    return [{"value": key.value, **kinds} for key in sorted(keys) if key.kind == kind]
+    return [{"value": _typed(key), **kinds} for key in sorted(keys) if key.kind == kind]
+
+
+def _typed(key: IdentityKey) -> str:
+    """A phone with an extension as people write it, everything else as it is."""
+    return printed_phone(key.value) if key.kind == "phone" and ";" in key.value else key.value
 
 
 def _kept_values(contact: Contact, code: str) -> list[Body]:

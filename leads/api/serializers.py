@@ -55,17 +55,17 @@ class LandingSerializer(serializers.Serializer[Any]):
         return value
 
     def validate_phone(self, value: str) -> str:
-        """As typed, once it could be somebody's number."""
-        phone = parse_phone(value, conf.current().phone_region)
-        if phone is None:
-            raise serializers.ValidationError(
-                _("This is not a valid phone number. Enter it with the country code.")
-            )
-        self.named.add(IdentityKey("phone", phone))
+        """As typed. A number that names nobody is kept for the note."""
+        if phone := parse_phone(value, conf.current().phone_region):
+            self.named.add(IdentityKey("phone", phone))
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Drop the optional values that were sent as ``null``."""
+        """Drop the optional values that were sent as ``null``. Refuses only a form from which
+        nobody can be reached."""
+        if not self.named:
+            wrong = _("This is not a valid phone number. Enter it with the country code.")
+            raise serializers.ValidationError({"phone": [wrong]})
         return {key: value for key, value in attrs.items() if value is not None}
 
 

@@ -38,10 +38,12 @@ def _stage(submission: Submission) -> int | None:
 
 
 def _note_lines(submission: Submission) -> Iterator[str]:
-    payment = submission.payment_method
+    payment, phone = submission.payment_method, submission.phone
+    if phone and not any(key.kind == "phone" for key in submission.named):
+        phone = f"{phone} (такого номера нет, по нему никого не искали)"
     yield from _labelled(
         ("Имя", submission.name),
-        ("Телефон", submission.phone),
+        ("Телефон", phone),
         ("E-mail", submission.email),
         ("Способ оплаты", _PAYMENTS.get(payment, payment)),
         ("Источник", submission.source),

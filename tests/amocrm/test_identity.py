@@ -65,7 +65,8 @@ def test_an_email_has_one_spelling(raw: str, email: str | None) -> None:
         ("7771112233", "+77771112233"),
         ("\u200e+7 777 111-22-33 ", "+77771112233"),
         ("tel:+77771112233", "+77771112233"),
-        ("+7 777 111 22 33 доб. 5", "+77771112233"),
+        ("+7 777 111 22 33 доб. 5", "+77771112233;ext=5"),
+        ("+7 727 258 11 11 ext 34", "+77272581111;ext=34"),
         ("٨٧٧٧١١١٢٢٣٣", "+77771112233"),
         ("+1 202 555 0123", "+12025550123"),
         ("+44 20 7946 0958", "+442079460958"),
@@ -85,6 +86,17 @@ def test_an_email_has_one_spelling(raw: str, email: str | None) -> None:
         ("+999 123456789", None),
         ("+77771112233, +77012223344", None),
         ("0" * 300, None),
+        # Possible, and of no range in use: nobody can be called there.
+        ("0555 123 456", None),
+        ("0501234567", None),
+        ("+7 (870) 112-30-30", None),
+        # Typed by people who want no calls.
+        ("0000000000", None),
+        ("+7 (000) 000-00-00", None),
+        ("7777777777", None),
+        ("+7 777 777 77 77", None),
+        ("1234567890", None),
+        ("9876543210", None),
     ],
 )
 def test_a_phone_has_one_spelling(raw: str, phone: str | None) -> None:

@@ -123,3 +123,13 @@ def test_the_note_of_a_proftest_has_its_answers_numbered() -> None:
 def test_a_list_of_answers_is_numbered() -> None:
     lines = lead_request(submission(answers={"answers": ["a", ["b", "c"], []]})).note_lines
     assert lines[-3:] == ("1. a", "2. b, c", "3. без ответа")
+
+
+def test_a_number_that_was_not_used_is_in_the_note_with_a_word_on_it() -> None:
+    lines = lead_request(submission(phone="0000000000")).note_lines
+    assert "Телефон: 0000000000 (такого номера нет, по нему никого не искали)" in lines
+
+
+def test_a_number_that_was_used_stands_there_alone() -> None:
+    lines = lead_request(submission(phone="8 (777) 111-22-33")).note_lines
+    assert "Телефон: 8 (777) 111-22-33" in lines
