@@ -51,8 +51,8 @@ def test_a_held_lock_is_in_redis_with_a_time_to_live_and_gone_afterwards(
 
 
 def test_a_lock_costs_three_round_trips_and_its_history_two() -> None:
-    with hold(NAME, reference="connections and scripts are there now"):
-        pass
+    with hold(NAME, reference="connections and scripts are there now") as held:
+        held.extend()
     with round_trips() as seen, hold(NAME, reference="r") as held:
         # The library asks first whether this id holds the lock already.
         assert seen == {"GET": 1, "SET": 1, "XADD": 1}
