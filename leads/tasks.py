@@ -9,6 +9,7 @@ from celery import shared_task
 
 from amocrm.diagnostics import duplicate_scan
 from amocrm.errors import AmoError
+from leads.delivery import backlog
 from leads.delivery.attempt import deliver
 from leads.delivery.dispatch import DELIVER_TASK
 from leads.delivery.sweep import dispatch_due
@@ -24,8 +25,9 @@ def deliver_submission(submission_id: str) -> None:
 
 @shared_task(name="leads.tasks.sweep")
 def sweep() -> None:
-    """Send the workers a message for each submission that is due."""
+    """Send the workers a message for each submission that is due; warn of what stays behind."""
     dispatch_due()
+    backlog.warn_if_late()
 
 
 @shared_task(name="leads.tasks.find_duplicate_leads")
