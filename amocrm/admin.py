@@ -1,7 +1,7 @@
-"""The ledger and the account's state for operators: to be read, and one thing to be done.
+"""The ledger and the account's state for operators: to be read, and two things to be done.
 
 What is shown here is the mechanism that keeps one lead per person. Nobody adds, changes or
-deletes it by hand; a paused account can be resumed.
+deletes it by hand; a paused account can be resumed, a duplicate marked as dealt with.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +19,8 @@ from django.utils.translation import gettext_lazy as _
 from amocrm import conf
 from amocrm.account.links import contact_url, lead_url
 from amocrm.api import pause
+from amocrm.diagnostics.duplicate_search import last_search
+from amocrm.ledger import duplicates
 from amocrm.models import AccountState, DuplicateLead, EventCount, Identity, Person
 
 if TYPE_CHECKING:
@@ -69,7 +72,18 @@ class _IdentityInline(_PartOfPerson):
 
 class _DuplicateInline(_PartOfPerson):
     model = DuplicateLead
-    fields = readonly_fields = ("lead_id", "origin", "state", "found_at")
+    fields = readonly_fields = (
+        "lead_id",
+        "origin",
+        "state",
+        "found_at",
+        "dealt_with_at",
+        "dealt_with_by",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DuplicateLead]:
+        """Without what is not another lead of theirs any more."""
+        return duplicates.shown(super().get_queryset(request))
 
 
 @admin.register(Person)
@@ -105,14 +119,51 @@ class PersonAdmin(_ReadOnly, _ModelAdmin):
 class DuplicateLeadAdmin(_ReadOnly, _ModelAdmin):
     """Leads of a person beside the recorded one: to be merged by hand in amoCRM."""
 
-    list_display = ("crm_lead", "kept_lead", "person", "origin", "state", "found_at")
-    list_filter = ("state", "origin", "found_at")
+    list_display = (
+        "crm_lead",
+        "kept_lead",
+        "person",
+        "origin",
+        "state",
+        "found_at",
+        "dealt_with_at",
+        "dealt_with_by",
+    )
+    list_filter = (("dealt_with_at", admin.EmptyFieldListFilter), "state", "origin", "found_at")
     search_fields = ("=lead_id", "person__lock_name", "person__identities__value")
     list_select_related = ("person",)
     list_per_page = 50
     ordering = ("-found_at",)
-    fields = ("crm_lead", "kept_lead", "person", "origin", "state", "found_at")
+    actions = ("dealt_with",)
+    fields = list_display
     readonly_fields = ("crm_lead", "kept_lead")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DuplicateLead]:
+        """Without what is not another lead of the person any more."""
+        return duplicates.shown(super().get_queryset(request))
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list, below what the last search for duplicates found."""
+        context = {**(extra_context or {}), "last_search": last_search()}
+        return super().changelist_view(request, context)
+
+    def has_deal_permission(self, request: HttpRequest) -> bool:
+        """Marking changes the row, though nobody edits it."""
+        return request.user.has_perm("amocrm.change_duplicatelead")
+
+    @admin.action(description=_("Dealt with"), permissions=("deal",))
+    def dealt_with(self, request: HttpRequest, queryset: QuerySet[DuplicateLead]) -> None:
+        """Write down who has dealt with these leads; whoever was first stays written down."""
+        count = 0
+        with transaction.atomic():
+            for row in queryset.order_by("pk"):
+                if duplicates.deal_with(row.pk, by=request.user.get_username()):
+                    self.log_change(request, row, str(_("Dealt with")))
+                    count += 1
+        text = _("Marked as dealt with: %(count)d.") % {"count": count}
+        self.message_user(request, text, messages.SUCCESS if count else messages.INFO)
 
     @admin.display(description=_("duplicate lead"), ordering="lead_id")
     def crm_lead(self, duplicate: DuplicateLead) -> str | SafeString:
