@@ -12,6 +12,8 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -115,6 +117,20 @@ class PersonAdmin(_ReadOnly, _ModelAdmin):
         return _lead(person.account, person.lead_id)
 
 
+class _DealtWithFilter(admin.SimpleListFilter):
+    title = _("dealt with")
+    parameter_name = "dealt_with"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """What there is to choose."""
+        return [("no", _("not yet")), ("yes", _("dealt with"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of the choice; all of them without one, and with one that is none."""
+        chosen = {"no": True, "yes": False}.get(self.value() or "")
+        return queryset if chosen is None else queryset.filter(dealt_with_at__isnull=chosen)
+
+
 @admin.register(DuplicateLead)
 class DuplicateLeadAdmin(_ReadOnly, _ModelAdmin):
     """Leads of a person beside the recorded one: to be merged by hand in amoCRM."""
@@ -122,21 +138,20 @@ class DuplicateLeadAdmin(_ReadOnly, _ModelAdmin):
     list_display = (
         "crm_lead",
         "kept_lead",
+        "state",
+        "dealt_with_when",
         "person",
         "origin",
-        "state",
         "found_at",
-        "dealt_with_at",
-        "dealt_with_by",
     )
-    list_filter = (("dealt_with_at", admin.EmptyFieldListFilter), "state", "origin", "found_at")
+    list_filter = (_DealtWithFilter, "state", "origin", "found_at")
     search_fields = ("=lead_id", "person__lock_name", "person__identities__value")
     list_select_related = ("person",)
     list_per_page = 50
     ordering = ("-found_at",)
     actions = ("dealt_with",)
     fields = list_display
-    readonly_fields = ("crm_lead", "kept_lead")
+    readonly_fields = ("crm_lead", "kept_lead", "dealt_with_when")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DuplicateLead]:
         """Without what is not another lead of the person any more."""
@@ -169,6 +184,14 @@ class DuplicateLeadAdmin(_ReadOnly, _ModelAdmin):
     def crm_lead(self, duplicate: DuplicateLead) -> str | SafeString:
         """The duplicate, with a link."""
         return _lead(duplicate.person.account, duplicate.lead_id)
+
+    @admin.display(description=_("dealt with"), ordering="dealt_with_at")
+    def dealt_with_when(self, duplicate: DuplicateLead) -> str:
+        """Who has dealt with it, and when."""
+        if duplicate.dealt_with_at is None:
+            return "—"
+        at = timezone.localtime(duplicate.dealt_with_at)
+        return f"{duplicate.dealt_with_by}, {date_format(at, 'd.m.Y H:i')}"
 
     @admin.display(description=_("recorded lead"))
     def kept_lead(self, duplicate: DuplicateLead) -> str | SafeString:

@@ -238,8 +238,9 @@ def test_an_operator_marks_a_duplicate_as_dealt_with(person: Person) -> None:
     assert (entry.user.get_username(), entry.object_id) == ("olga", str(row.pk))
     assert "Отмечено разобранными: 0." in deal(client).content.decode()
     assert LogEntry.objects.count() == 1
-    shown = client.get(reverse(DUPLICATES), {"dealt_with_at__isempty": "0"}).content.decode()
-    assert "olga" in shown
+    for choice, there in (("yes", True), ("no", False), ("", True), ("maybe", True)):
+        shown = client.get(reverse(DUPLICATES), {"dealt_with": choice}).content.decode()
+        assert ("olga, " in shown) is there
 
 
 def test_who_may_only_look_marks_nothing(person: Person) -> None:
