@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -17,6 +18,8 @@ from amocrm import counters
 from amocrm.counters import Event
 from amocrm.locks import health
 from amocrm.models import AccountState
+from amocrm.sandbox.server import RunningSandbox
+from leads.delivery import attempt
 from leads.models import Submission
 from locks_admin.monitor import alerts, stats
 from tests.locks_admin.api.test_views import client
@@ -272,3 +275,23 @@ def test_without_redis_and_undelivered_the_message_tells_the_worse(
     settings.REDIS_ENABLED = False
     undelivered(60)
     assert "not delivered: 1" in client().get(URL).json()["message"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_within_a_minute_of_502_to_everything_the_status_says_how_many_and_why(
+    sandbox: RunningSandbox, operator: User
+) -> None:
+    sandbox.control.fault("answer", path="/api/v4/.*", status=502, body="<html>", times=-1)
+    rows = [
+        Submission.objects.create(form="express", name="N", email=f"p{number}@b.kz")
+        for number in range(4)
+    ]
+    for row in rows:
+        attempt.deliver(row.pk)
+    with time_machine.travel(timezone.now() + timedelta(seconds=55)):
+        body = client(operator).get(URL).json()
+    found = body["deliveries"]
+    assert (found["undelivered"], found["failed"], found["paused"]) == (4, 0, None)
+    assert 55 <= found["oldest_undelivered_seconds"] < 75
+    assert "502" in found["undelivered_reason"]
+    assert "not delivered: 4" in body["message"]
