@@ -96,6 +96,9 @@ class DuplicateLead(models.Model):
         _("state"), max_length=10, choices=State.choices, default=State.UNCHECKED
     )
     found_at = models.DateTimeField(_("found at"), auto_now_add=True)
+    # An operator has done what there was to do. Kept by name: whoever it was may leave.
+    dealt_with_at = models.DateTimeField(_("dealt with at"), null=True, blank=True)
+    dealt_with_by = models.CharField(_("dealt with by"), max_length=150, blank=True)
 
     class Meta:
         verbose_name = _("duplicate lead")
@@ -106,6 +109,35 @@ class DuplicateLead(models.Model):
 
     def __str__(self) -> str:
         return str(self.lead_id)
+
+
+class DuplicateSearch(models.Model):
+    """The last search for people with more than one active lead. One row an account.
+
+    The figures are those of the last search that came to its end: ``strangers`` are those of the
+    ``people`` whom the ledger does not know. ``error`` says why a later one did not end.
+    """
+
+    account = models.CharField(max_length=255, unique=True)
+    finished_at = models.DateTimeField(null=True)
+    active_leads = models.PositiveIntegerField(default=0)
+    people = models.PositiveIntegerField(default=0)
+    strangers = models.PositiveIntegerField(default=0)
+    failed_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.account
+
+
+class Reminder(models.Model):
+    """When something that lasts was last said in the log. One row for each such thing."""
+
+    name = models.CharField(max_length=64, unique=True)
+    said_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class AccountState(models.Model):

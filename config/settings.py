@@ -57,6 +57,8 @@ LANDING_ALLOWED_ORIGINS = env.each("LANDING_ALLOWED_ORIGINS", values.origin)
 LANDING_THROTTLE = env.parsed("LANDING_THROTTLE", values.throttle, "60/min")
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, minimum=0, maximum=10)
 
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
+
 LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console")
 LOG_PII = env.choice("LOG_PII", ("full", "masked"), "full")
 
@@ -93,6 +95,11 @@ if not is_visible_ascii(AMOCRM_ACCESS_TOKEN):
     raise ConfigError(
         "AMOCRM_ACCESS_TOKEN holds spaces or characters that no token has: copy it again, whole"
         " and alone."
+    )
+if METRICS_TOKEN and not (is_visible_ascii(METRICS_TOKEN) and len(METRICS_TOKEN) >= 16):
+    raise ConfigError(
+        "METRICS_TOKEN is too easy to guess or holds spaces: write 16 or more letters, digits and"
+        " signs, or leave it empty."
     )
 
 # --- Django ----------------------------------------------------------------------------------
@@ -323,5 +330,5 @@ CELERY_BEAT_SCHEDULE = {
 LOGGING = logging_config(
     log_format=LOG_FORMAT,
     masked=LOG_PII == "masked",
-    secrets=[AMOCRM_ACCESS_TOKEN, SECRET_KEY],
+    secrets=[AMOCRM_ACCESS_TOKEN, SECRET_KEY, METRICS_TOKEN],
 )

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from celery import shared_task
 
-from amocrm.diagnostics import duplicate_scan
+from amocrm.diagnostics import duplicate_search
 from amocrm.errors import AmoError
+from leads.delivery import backlog
 from leads.delivery.attempt import deliver
 from leads.delivery.dispatch import DELIVER_TASK
 from leads.delivery.sweep import dispatch_due
@@ -24,15 +25,16 @@ def deliver_submission(submission_id: str) -> None:
 
 @shared_task(name="leads.tasks.sweep")
 def sweep() -> None:
-    """Send the workers a message for each submission that is due."""
+    """Send the workers a message for each submission that is due; warn of what stays behind."""
     dispatch_due()
+    backlog.warn_if_late()
 
 
 @shared_task(name="leads.tasks.find_duplicate_leads")
 def find_duplicate_leads() -> None:
-    """Every night: look for people with more than one active lead, and warn of them."""
+    """Every night: list people with more than one active lead in the admin, and warn of them."""
     try:
-        found = duplicate_scan.find_duplicates()
+        found = duplicate_search.find_duplicates()
     except AmoError as error:
         logger.warning("⚠️ Could not look for people with more than one active lead: %s", error)
     else:

@@ -83,6 +83,7 @@ ENVIRONMENT = {
     "LANDING_ALLOWED_ORIGINS": "https://landing.example",
     "LANDING_THROTTLE": "1000000/min",
     "TRUSTED_PROXIES": "0",
+    "METRICS_TOKEN": "",
     "LOG_FORMAT": "console",
     "LOG_PII": "full",
 }

@@ -13,15 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from django.utils.translation import gettext as _
-
 from amocrm import conf, ledger
-from amocrm.account.schema import fetch_schema
-from amocrm.api.client import Client, connect
+from amocrm.api.client import Client
 from amocrm.api.paging import Page
 from amocrm.api.schemas import Contact, Lead, newest_first
-from amocrm.diagnostics import faults
-from amocrm.errors import ComeBack, Refused, RetryLater
+from amocrm.errors import ComeBack, RetryLater
 from amocrm.identity import IdentityKey
 from amocrm.ledger import contact_key, duplicates
 from amocrm.log_context import get_logger
@@ -57,31 +53,6 @@ class ScanResult:
 
     leads: dict[int, Lead] = field(default_factory=dict)
     contacts: dict[int, Contact] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Duplicates:
-    """Everybody with more than one active lead, and of how many active leads they were found."""
-
-    people: list[PersonWithDuplicates]
-    active_leads: int
-
-
-def find_duplicates(report: Report = lambda what, so_far: None) -> Duplicates:
-    """Walk the account, mark known duplicates that were closed meanwhile, and tell who is left.
-
-    ``report`` is told how far :func:`scan` is. Raises :class:`~amocrm.errors.Refused` where the
-    account has no such pipeline, and what :func:`scan` raises.
-    """
-    settings = conf.current()
-    with connect(settings) as client:
-        schema = fetch_schema(client, settings)
-        if schema is None:
-            advice = _("Run manage.py amocrm_check: it shows which there are.")
-            raise Refused(f"{faults.no_pipeline(settings)} {advice}")
-        scanned = scan(client, schema.pipeline_id, report)
-        refresh_known_duplicates(client, scanned, schema.pipeline_id, settings.account)
-    return Duplicates(people_with_duplicates(scanned, settings), len(scanned.leads))
 
 
 def scan(client: Client, pipeline_id: int, report: Report) -> ScanResult:

@@ -190,6 +190,28 @@ def of_pause(paused: AccountPause) -> Finding:
     )
 
 
+def of_missing_stage(leads: int) -> Finding | None:
+    """So many ``leads`` of today went to the first stage for want of their own; ``None``: none."""
+    if not leads:
+        return None
+    return Finding(
+        "warning",
+        "stage",
+        _(
+            "The stage of a form is missing in amoCRM: its leads go to the pipeline's first stage "
+            "(today: %(count)d)."
+        )
+        % {"count": leads},
+        _(
+            "Each such lead has a warning in its note. The check names the stage and its setting: "
+            "correct it and restart the service."
+        ),
+        code="stage",
+        title=_("The stage of a form is missing"),
+        commands=(CHECK_COMMAND,),
+    )
+
+
 def no_pipeline(settings: conf.AmoSettings) -> str:
     """The account has not the configured pipeline, or that takes no leads."""
     return _("The account has no usable pipeline %(pipeline)s (AMOCRM_PIPELINE_ID).") % {

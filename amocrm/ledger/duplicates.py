@@ -10,11 +10,19 @@
 A lead of ours stays *superseded* until it is surely closed or recorded: only
 :func:`end_superseded` moves it on. Every other move is one UPDATE that leaves those alone.
 What is superseded is decided with the person's version: :func:`amocrm.ledger.supersede`.
+
+That an operator has dealt with a lead says nothing of where it stands. It holds for as long as the
+lead stays what it was, ACTIVE included (two people may share a phone on purpose), and ends where
+one that was closed is seen ACTIVE again: that is news.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
 
 from amocrm.counters import Event, count
 from amocrm.log_context import get_logger
@@ -54,10 +62,37 @@ def mark_active(person_id: int, leads: Iterable[int], *, kept: int) -> None:
             hidden = DuplicateLead.objects.filter(
                 pk=row.pk, state__in=(State.UNCHECKED, State.CLOSED)
             )
-            is_new = bool(hidden.update(state=State.ACTIVE))
+            is_new = bool(hidden.update(state=State.ACTIVE, dealt_with_at=None, dealt_with_by=""))
         if is_new:
             logger.warning("👯 [DEDUP] Another ACTIVE lead: ID %s beside ID %s", lead_id, kept)
             count(Event.DUPLICATE_FOUND)
+
+
+def enter_found(person_id: int, lead_ids: Sequence[int]) -> None:
+    """A search saw these leads of the person ACTIVE, the most recently updated first: all but the
+    one that is kept are duplicates."""
+    with transaction.atomic():
+        # Nobody records a lead in between, which would be listed beside itself then.
+        person = Person.objects.select_for_update(no_key=True).get(id=person_id)
+        if person.merged_into_id is not None:
+            return  # the next search finds whoever they are now
+        # Without a recorded one among them a delivery would keep the newest.
+        kept = next((one for one in lead_ids if one == person.lead_id), lead_ids[0])
+        mark_active(person_id, [one for one in lead_ids if one != kept], kept=kept)
+
+
+def deal_with(row_id: int, *, by: str) -> bool:
+    """``by`` has done what there was to do about this row; False if somebody had before."""
+    rows = DuplicateLead.objects.filter(pk=row_id, dealt_with_at=None)
+    return bool(rows.update(dealt_with_at=timezone.now(), dealt_with_by=by))
+
+
+def shown(rows: QuerySet[DuplicateLead]) -> QuerySet[DuplicateLead]:
+    """Those of ``rows`` that name another lead than the recorded one, of people who are still
+    there: what is known of a lead that was recorded later, or of somebody who was merged into
+    another, is not true any more."""
+    rows = rows.exclude(lead_id=F("person__lead_id"))
+    return rows.filter(person__merged_into=None)
 
 
 def mark_closed(person_id: int, lead_id: int) -> None:

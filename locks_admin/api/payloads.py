@@ -13,23 +13,13 @@ from django.utils.translation import gettext_lazy
 from rest_framework import status as http
 from rest_framework.response import Response
 
-from amocrm import counters
-from amocrm.api.pause import AccountPause
-from amocrm.diagnostics import faults
 from amocrm.locks.clearing import ClearResult
 from amocrm.locks.health import Health
 from amocrm.locks.history import LockEvent
 from locks_admin.labels import CLEAR_RESULTS
 from locks_admin.masking import Masker
-from locks_admin.monitor import stats
 from locks_admin.monitor.lock_status import LockStatus
-from locks_admin.monitor.stats import Deliveries
 
-OPERATIONAL = "✅ Lock system operational"
-NOT_CONNECTED = "⚠️ Redis not connected: submissions are accepted, deliveries wait until it is back"
-NOT_WRITABLE = "⚠️ Redis does not accept writes: submissions are accepted, deliveries wait"
-UNREADABLE = "⚠️ Redis answers, but its locks cannot be listed: how many there are is not known"
-SWITCHED_OFF = "⚠️ Locks are switched off: REDIS_ENABLED must be true"
 # One lock that was to be cleared and was not: the status, and why.
 REFUSALS = {
     ClearResult.MISSING: (http.HTTP_404_NOT_FOUND, gettext_lazy("There is no such lock.")),
@@ -46,39 +36,13 @@ REFUSALS = {
 Body = dict[str, Any]
 
 
-def status(redis: Health, deliveries: Deliveries, active: int | None) -> Body:
-    """How things stand. Holds no personal data: anybody may read it."""
-    rate = stats.requests_per_second(redis)
-    token = faults.of_token(timezone.now())
-    return {
-        "success": True,
-        "system": {
-            "redis_connected": redis.connected,
-            "redis_available": redis.available,
-            "locks_enabled": redis.enabled,
-            "active_locks": active or 0,
-        },
-        "deliveries": {
-            "due": deliveries.due,
-            "failed": deliveries.failed,
-            "oldest_due_seconds": deliveries.oldest_due_seconds,
-            "paused": _paused(deliveries.paused),
-        },
-        "requests_per_second": None if rate is None else {"now": rate[0], "limit": rate[1]},
-        "events": counters.totals(),
-        "token_warning": token.text if token else None,
-        "message": UNREADABLE if active is None else _verdict(redis),
-        "timestamp": _now(),
-    }
-
-
 def listing(redis: Health, locks: Sequence[LockStatus], masker: Masker) -> Body:
     """The locks."""
     return {
         "success": True,
         "redis": {"connected": redis.connected, "available": redis.available},
         "locks": {"count": len(locks), "items": [_item(lock, masker) for lock in locks]},
-        "timestamp": _now(),
+        "timestamp": now(),
     }
 
 
@@ -88,7 +52,7 @@ def events(found: Sequence[LockEvent], masker: Masker) -> Body:
         "success": True,
         "events": [
             {
-                "at": _iso(event.at),
+                "at": iso(event.at),
                 "kind": str(event.kind),
                 "key": masker.name(event.name),
                 "holder_id": event.holder_id,
@@ -100,7 +64,7 @@ def events(found: Sequence[LockEvent], masker: Masker) -> Body:
             }
             for event in found
         ],
-        "timestamp": _now(),
+        "timestamp": now(),
     }
 
 
@@ -110,7 +74,7 @@ def cleared(count: int) -> Body:
         "success": True,
         "message": f"Cleared {count} AmoCRM locks",
         "deleted": count,
-        "timestamp": _now(),
+        "timestamp": now(),
     }
 
 
@@ -121,7 +85,7 @@ def would_clear(count: int) -> Body:
 
 def refusal(code: int, error: str, *, cleared: int = 0) -> Response:
     """Why not all was cleared; nothing, as a rule."""
-    body = {"success": False, "error": error, "deleted": cleared, "timestamp": _now()}
+    body = {"success": False, "error": error, "deleted": cleared, "timestamp": now()}
     return Response(body, status=code)
 
 
@@ -147,7 +111,7 @@ def redis_down(exc: Exception, *, listing: bool) -> Response:
         "redis": {"connected": False, "available": False},
         "locks": {"count": 0, "items": []},
         "error": error,
-        "timestamp": _now(),
+        "timestamp": now(),
     }
     return Response(body, status=http.HTTP_503_SERVICE_UNAVAILABLE)
 
@@ -167,7 +131,7 @@ def _item(lock: LockStatus, masker: Masker) -> Body:
         "host": lock.holder.host,
         "pid": lock.holder.pid,
         "submission": lock.holder.reference,
-        "acquired_at": _iso(lock.holder.acquired_at),
+        "acquired_at": iso(lock.holder.acquired_at),
     }
     return {
         "key": masker.name(lock.name),
@@ -182,28 +146,11 @@ def _item(lock: LockStatus, masker: Masker) -> Body:
     }
 
 
-def _paused(paused: AccountPause | None) -> Body | None:
-    if paused is None:
-        return None
-    return {
-        "reason": paused.reason,
-        "kind": paused.kind,
-        "since": _iso(paused.since),
-        "until": paused.until and _iso(paused.until),
-    }
+def now() -> str:
+    """The time of an answer."""
+    return iso(timezone.now())
 
 
-def _verdict(redis: Health) -> str:
-    if not redis.enabled:
-        return SWITCHED_OFF
-    if not redis.connected:
-        return NOT_CONNECTED
-    return OPERATIONAL if redis.available else NOT_WRITABLE
-
-
-def _now() -> str:
-    return _iso(timezone.now())
-
-
-def _iso(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
+    """A time as all answers write it."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
-from rest_framework import status
+from rest_framework import status as http
+from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.exceptions import (
     AuthenticationFailed,
     NotAuthenticated,
@@ -23,7 +24,8 @@ from amocrm.locks import clearing, health
 from amocrm.locks.clearing import ClearResult
 from amocrm.locks.connection import REDIS_ERRORS
 from locks_admin import audit
-from locks_admin.api import payloads
+from locks_admin.api import payloads, status
+from locks_admin.api.monitoring import MonitoringToken, may_see_all
 from locks_admin.masking import Masker
 from locks_admin.monitor import history, lock_status, stats
 from locks_admin.monitor.filters import BadFilter, LockFilter, flag, ordered
@@ -66,15 +68,18 @@ class LocksView(APIView):
 
 
 class StatusView(LocksView):
-    """``GET /api/admin/amocrm-locks/status``: open to all, holds no personal data."""
+    """``GET /api/admin/amocrm-locks/status``: coarse for anybody, whole for those who may."""
 
-    authentication_classes = ()
+    authentication_classes = (MonitoringToken, TokenAuthentication, SessionAuthentication)
     permission_classes = (AllowAny,)
 
     def get(self, request: Request) -> Response:
-        """How things stand; 200 also without Redis."""
+        """How things stand; 200 also without Redis, 401 to a token that is wrong."""
         redis = health.check()
-        return Response(payloads.status(redis, stats.deliveries(), stats.active_locks(redis)))
+        standing = status.Standing(redis, stats.deliveries(), stats.active_locks(redis))
+        if may_see_all(request):
+            return Response(status.whole_status(standing, Masker.for_user(request.user)))
+        return Response(status.open_status(standing))
 
 
 class LockListView(LocksView):
@@ -117,7 +122,7 @@ class LockView(LocksView):
         meant = [lock for lock in locks if holder_id in (None, lock.holder_id)]
         if len(meant) > 1:
             return payloads.refusal(
-                status.HTTP_409_CONFLICT, _("Several locks look like this one: add its holder_id.")
+                http.HTTP_409_CONFLICT, _("Several locks look like this one: add its holder_id.")
             )
         if not meant:
             return payloads.not_cleared(ClearResult.CHANGED)

@@ -7,9 +7,13 @@ from collections.abc import Iterable, Sequence
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from amocrm import counters
+from amocrm.counters import Event
 from amocrm.diagnostics import faults
 from amocrm.diagnostics.finding import Finding
 from amocrm.locks.health import Health
+from amocrm.text.masking import mask
+from leads.delivery.backlog import Backlog
 from locks_admin.formats import duration
 from locks_admin.monitor.lock_status import LockStatus, State
 from locks_admin.monitor.stats import Deliveries
@@ -28,6 +32,8 @@ def find(
         faults.of_pause(deliveries.paused) if deliveries.paused else None,
         faults.of_token(timezone.now()),
         _late(redis, deliveries),
+        _undelivered(deliveries.backlog),
+        faults.of_missing_stage(counters.today(Event.STAGE_MISSING)),
         *_of_locks(locks),
     ]
     return sorted(filter(None, found), key=lambda alert: not alert.critical)
@@ -61,6 +67,32 @@ def _late(redis: Health, deliveries: Deliveries) -> Finding | None:
         code="late",
         title=_("Nobody delivers"),
         commands=(".venv/bin/python manage.py deliver_leads",),
+        critical=True,
+    )
+
+
+def _undelivered(backlog: Backlog) -> Finding | None:
+    """Told beside its cause, too: that does not say how many wait, and since when."""
+    if not backlog.is_late:
+        return None
+    # Masked for everybody: amoCRM's words and the names of locks may hold people.
+    reason = mask(backlog.reason) or _("no attempt was made yet")
+    return Finding(
+        "error",
+        "deliveries",
+        _(
+            "Submissions that were accepted and are not delivered: %(count)d, the oldest for "
+            "%(time)s. The most frequent reason: %(reason)s."
+        )
+        % {
+            "count": backlog.count,
+            "time": duration(backlog.oldest_ms or 0),
+            "reason": reason.rstrip("."),
+        },
+        _("They are tried again by themselves; the list of submissions shows each with its tries."),
+        code="undelivered",
+        title=_("Submissions are not delivered"),
+        commands=(faults.CHECK_COMMAND,),
         critical=True,
     )
 

@@ -13,7 +13,8 @@ from amocrm.errors import LockUnavailable
 from amocrm.locks import inventory
 from amocrm.locks.connection import REDIS_ERRORS
 from amocrm.locks.health import Health
-from leads.delivery import lease
+from leads.delivery import backlog, lease
+from leads.delivery.backlog import Backlog
 from leads.models import Submission
 
 
@@ -22,6 +23,7 @@ class Deliveries:
     """``due``: should be tried now and nobody is at it; ``waiting``: for somebody's lock.
 
     ``oldest_due_seconds`` is how long the one longest due has been so, ``None`` without any.
+    ``backlog`` is who was accepted a while ago, whatever they wait for.
     """
 
     due: int
@@ -29,6 +31,7 @@ class Deliveries:
     waiting: int
     oldest_due_seconds: int | None
     paused: AccountPause | None
+    backlog: Backlog
 
     @property
     def oldest_due_ms(self) -> int | None:
@@ -48,6 +51,7 @@ def deliveries() -> Deliveries:
         waiting=accepted.exclude(waiting_for="").count(),
         oldest_due_seconds=None if oldest is None else int((now - oldest).total_seconds()),
         paused=pause.current(),
+        backlog=backlog.current(),
     )
 
 

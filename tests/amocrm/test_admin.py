@@ -9,12 +9,13 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from amocrm import conf, counters, ledger
 from amocrm.api import pause
 from amocrm.identity import IdentityKey
-from amocrm.models import AccountState, DuplicateLead, EventCount, Person
+from amocrm.models import AccountState, DuplicateLead, DuplicateSearch, EventCount, Person
 from tests.amocrm.clients import TOKEN
 
 pytestmark = pytest.mark.django_db
@@ -184,3 +185,81 @@ def test_no_page_shows_the_token(admin_client: Client, person: Person, settings:
     for model in MODELS:
         page = admin_client.get(reverse(f"admin:amocrm_{model}_changelist"))
         assert TOKEN not in page.content.decode()
+
+
+# --- duplicates ----------------------------------------------------------------------------------
+
+DUPLICATES = "admin:amocrm_duplicatelead_changelist"
+
+
+def deal(client: Client, **more: Any) -> Any:
+    data = {
+        "action": "dealt_with",
+        "_selected_action": [row.pk for row in DuplicateLead.objects.all()],
+    }
+    return client.post(reverse(DUPLICATES), data, follow=True, **more)
+
+
+def test_the_recorded_lead_is_not_listed_as_its_own_duplicate(
+    admin_client: Client, person: Person
+) -> None:
+    own = DuplicateLead.objects.create(person=person, lead_id=77, state="closed", origin="found")
+    for url in (reverse(DUPLICATES), reverse("admin:amocrm_person_change", args=[person.pk])):
+        shown = admin_client.get(url).content.decode()
+        assert f"{own.lead_id}</a></th>" not in shown
+        assert shown.count("/leads/detail/77") == 1  # the recorded lead
+        assert "88" in shown
+    url = reverse("admin:amocrm_duplicatelead_change", args=[own.pk])
+    assert admin_client.get(url).status_code == 302
+
+
+def test_a_person_without_a_recorded_lead_has_duplicates_all_the_same(
+    admin_client: Client, person: Person
+) -> None:
+    Person.objects.filter(pk=person.pk).update(lead_id=None)
+    assert "/leads/detail/88" in admin_client.get(reverse(DUPLICATES)).content.decode()
+
+
+def test_what_was_known_of_somebody_who_was_merged_is_not_listed(
+    admin_client: Client, person: Person
+) -> None:
+    other = Person.objects.create(account=person.account, lock_name="x", merged_into=person)
+    DuplicateLead.objects.create(person=other, lead_id=99, state="active", origin="found")
+    assert "/leads/detail/99" not in admin_client.get(reverse(DUPLICATES)).content.decode()
+
+
+def test_an_operator_marks_a_duplicate_as_dealt_with(person: Person) -> None:
+    client = staff("view_duplicatelead", "change_duplicatelead")
+    assert "Отмечено разобранными: 1." in deal(client).content.decode()
+    row = DuplicateLead.objects.get()
+    assert (row.state, row.dealt_with_by) == ("active", "olga")
+    assert row.dealt_with_at is not None
+    entry = LogEntry.objects.get()
+    assert (entry.user.get_username(), entry.object_id) == ("olga", str(row.pk))
+    assert "Отмечено разобранными: 0." in deal(client).content.decode()
+    assert LogEntry.objects.count() == 1
+    for choice, there in (("yes", True), ("no", False), ("", True), ("maybe", True)):
+        shown = client.get(reverse(DUPLICATES), {"dealt_with": choice}).content.decode()
+        assert ("olga, " in shown) is there
+
+
+def test_who_may_only_look_marks_nothing(person: Person) -> None:
+    deal(staff("view_duplicatelead"))
+    assert DuplicateLead.objects.get().dealt_with_at is None
+    assert LogEntry.objects.count() == 0
+
+
+def test_marking_needs_a_csrf_token(person: Person, admin_user: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin_user)
+    assert deal(client).status_code == 403
+    assert DuplicateLead.objects.get().dealt_with_at is None
+
+
+def test_the_last_search_stands_above_the_list(admin_client: Client) -> None:
+    assert "Поиска ещё не было" in admin_client.get(reverse(DUPLICATES)).content.decode()
+    DuplicateSearch.objects.create(
+        account=conf.current().account, failed_at=timezone.now(), error=EVIL
+    )
+    shown = admin_client.get(reverse(DUPLICATES)).content.decode()
+    assert "не удался: &lt;script&gt;" in shown

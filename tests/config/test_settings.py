@@ -46,6 +46,8 @@ def check(**changes: str | None) -> subprocess.CompletedProcess[str]:
         ({"IGNORED_IDENTITIES": "info@x.kz;sales@x.kz"}, "IGNORED_IDENTITIES is 'info@x.kz;sales@"),
         ({"IGNORED_IDENTITIES": "info@x.kz,12"}, "IGNORED_IDENTITIES is '12'"),
         ({"AMOCRM_ACCESS_TOKEN": "very-secret-value "}, "AMOCRM_ACCESS_TOKEN holds spaces"),
+        ({"METRICS_TOKEN": "short"}, "METRICS_TOKEN is too easy to guess"),
+        ({"METRICS_TOKEN": "very-secret-value with a space"}, "METRICS_TOKEN is too easy"),
         ({"DATABASE_URL": "mysql://u:very-secret-value@h/x"}, "DATABASE_URL cannot be used"),
         ({"LANDING_ALLOWED_ORIGINS": "https://ok.kz,https://a.kz/"}, "'https://a.kz/'"),
     ],

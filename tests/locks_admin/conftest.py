@@ -108,8 +108,10 @@ def person(name: str, *permissions: str, staff: bool = True) -> User:
 @pytest.fixture
 def operators(db: None) -> Group:
     """The group as its migration makes it (a test with real transactions may have emptied it)."""
-    migration = import_module("locks_admin.migrations.0002_operators")
-    migration.make_group(apps, SimpleNamespace(connection=connection))
+    schema_editor = SimpleNamespace(connection=connection)
+    import_module("locks_admin.migrations.0002_operators").make_group(apps, schema_editor)
+    later = import_module("locks_admin.migrations.0003_operators_deal_with_duplicates")
+    later.grant(apps, schema_editor)
     return Group.objects.get(name="Operators")
 
 

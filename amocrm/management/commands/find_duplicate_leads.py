@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from amocrm import conf
 from amocrm.account.links import contact_url, lead_url
-from amocrm.diagnostics.duplicate_scan import Duplicates, PersonWithDuplicates, find_duplicates
+from amocrm.diagnostics.duplicate_scan import PersonWithDuplicates
+from amocrm.diagnostics.duplicate_search import Duplicates, find_duplicates
 from amocrm.errors import AmoError
 
 COULD_NOT_LOOK = 2
@@ -21,8 +22,8 @@ class Command(BaseCommand):
     """Exit status 0: nobody; 1: somebody; 2: it was not possible to look."""
 
     help = (
-        "Lists people with more than one active lead in amoCRM. Changes nothing there."
-        " Exit status 1 if there are any."
+        "Lists people with more than one active lead in amoCRM. Changes nothing there; what it"
+        " finds of people known here is listed in the admin. Exit status 1 if there are any."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

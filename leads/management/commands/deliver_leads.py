@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand
 
 from amocrm import log_context
 from amocrm.api import pause
+from leads.delivery import backlog
 from leads.delivery.connections import drop_old_connections
 from leads.delivery.recovery import add_extra_attempts_now
 from leads.delivery.sweep import deliver_due
@@ -71,11 +72,13 @@ class Command(BaseCommand):
     def _watch(self, seconds: float, stop: _Stop) -> Counter[str]:
         total: Counter[str] = Counter()
         self.stdout.write(f"Delivering what is due, looking every {seconds:g} s")
+        is_stopped = backlog.while_warning(lambda: stop.asked)
         while not stop.asked:
             counts: Counter[str] = Counter()
             try:
                 drop_old_connections()
-                counts = deliver_due(_BATCH, is_stopped=lambda: stop.asked)
+                counts = deliver_due(_BATCH, is_stopped=is_stopped)
+                backlog.warn_if_late()
             except Exception:
                 logger.exception("💥 This pass failed, the next one comes in %g s", seconds)
             if counts:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from datetime import timedelta
 from io import StringIO
 from typing import Any
 from urllib.parse import quote
@@ -13,15 +10,11 @@ import pytest
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
-from django.utils import timezone
 from pytest_django.fixtures import Settings
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from amocrm.locks import clearing, health, history
-from amocrm.models import AccountState
-from leads.models import Submission
-from locks_admin.monitor import alerts, stats
+from amocrm.locks import clearing, history
 from tests.locks_admin.conftest import LIST, Locks, person
 from tests.servers import RedisServer
 
@@ -45,87 +38,6 @@ def client(user: User | None = None) -> APIClient:
     if user is not None:
         api.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.get_or_create(user=user)[0].key}")
     return api
-
-
-# --- status --------------------------------------------------------------------------------------
-
-
-def test_status_is_open_and_has_the_documented_keys(locks: Locks) -> None:
-    locks.put()
-    answer = client().get(f"{LIST}/status")
-    body = answer.json()
-    assert answer.status_code == 200
-    assert body["success"] is True
-    assert body["system"] == {
-        "redis_connected": True,
-        "redis_available": True,
-        "locks_enabled": True,
-        "active_locks": 1,
-    }
-    assert body["message"] == "✅ Lock system operational"
-    assert {"success", "system", "message", "timestamp", "deliveries"} <= set(body)
-    assert set(body["deliveries"]) == {"due", "failed", "oldest_due_seconds", "paused"}
-    assert "test@onai.academy" not in answer.content.decode()
-
-
-def test_status_without_redis_is_still_200_and_says_so(redis_server: RedisServer, db: None) -> None:
-    redis_server.stop()
-    answer = client().get(f"{LIST}/status")
-    assert answer.status_code == 200
-    assert answer.json()["system"] == {
-        "redis_connected": False,
-        "redis_available": False,
-        "locks_enabled": True,
-        "active_locks": 0,
-    }
-    assert answer.json()["message"].startswith("⚠️ Redis not connected")
-
-
-def test_status_with_redis_disabled_says_so(settings: Settings, db: None) -> None:
-    settings.REDIS_ENABLED = False
-    body = client().get(f"{LIST}/status").json()
-    assert body["system"]["locks_enabled"] is False
-    assert "REDIS_ENABLED" in body["message"]
-
-
-def test_status_and_page_warn_of_a_token_that_ends_within_thirty_days(
-    settings: Settings, db: None
-) -> None:
-    def token(days: int) -> str:
-        claims = {"exp": int((timezone.now() + timedelta(days=days)).timestamp())}
-        middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-        return f"e30.{middle}.signature"
-
-    settings.AMOCRM_ACCESS_TOKEN = token(31)
-    assert client().get(f"{LIST}/status").json()["token_warning"] is None
-
-    settings.AMOCRM_ACCESS_TOKEN = token(29)
-    assert client().get(f"{LIST}/status").json()["token_warning"]
-    found = alerts.find(health.check(), stats.deliveries(), [])
-    assert "token" in [alert.code for alert in found]
-
-
-def test_status_counts_deliveries_and_tells_of_a_pause(settings: Settings, db: None) -> None:
-    now = timezone.now()
-    for status in ("accepted", "accepted", "failed", "delivered"):
-        Submission.objects.create(
-            form="express",
-            name="N",
-            status=status,
-            next_attempt_at=now - timedelta(seconds=90),
-        )
-    AccountState.objects.create(
-        account=settings.AMOCRM_BASE_URL.removeprefix("http://"),
-        paused_since=now,
-        pause_kind="token",
-        pause_reason="the token is not valid",
-        next_probe_at=now,
-    )
-    found = client().get(f"{LIST}/status").json()["deliveries"]
-    assert (found["due"], found["failed"]) == (2, 1)
-    assert 85 <= found["oldest_due_seconds"] <= 120
-    assert found["paused"]["reason"] == "the token is not valid"
-    assert found["paused"]["until"].endswith("Z")
 
 
 # --- who may -------------------------------------------------------------------------------------

@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 from pytest_django.fixtures import Settings
 
+from amocrm import counters
 from amocrm.api import pause
+from amocrm.counters import Event
 from amocrm.diagnostics import faults
 from amocrm.diagnostics.checks import check_settings
 from amocrm.locks import health
@@ -61,6 +64,62 @@ def test_late_deliveries_are_not_told_beside_their_cause(locks: Locks, settings:
     assert codes() == ["paused"]
 
 
+def undelivered(seconds: float, reason: str, **values: Any) -> None:
+    """A submission that was accepted so long ago and waits for its next try."""
+    now = timezone.now()
+    Submission.objects.create(
+        form="express",
+        name="N",
+        created_at=now - timedelta(seconds=seconds),
+        next_attempt_at=now + timedelta(hours=1),
+        reason=reason,
+        **values,
+    )
+
+
+def test_who_waits_for_a_retry_is_told_with_number_age_and_reason(locks: Locks) -> None:
+    undelivered(40, "amoCRM answered 502")
+    assert codes() == []
+    undelivered(65, "amoCRM answered 502 to a@b.kz")
+    undelivered(61, "amoCRM answered 502 to a@b.kz")
+    with translation.override("en"):
+        (found,) = alerts.find(health.check(), stats.deliveries(), [])
+    assert found.code == "undelivered"
+    assert found.critical
+    assert ": 3, the oldest for 1 min 5 s" in found.text
+    assert "reason: amoCRM answered 502 to a***@b.kz." in found.text
+
+
+def test_the_number_of_the_undelivered_is_told_beside_the_cause(
+    locks: Locks, settings: Settings
+) -> None:
+    undelivered(65, "")
+    account = settings.AMOCRM_BASE_URL.removeprefix("http://")
+    pause.begin(account, "rights", "Код ошибки 244")
+    assert codes() == ["paused", "undelivered"]
+
+
+def test_a_form_whose_stage_is_missing_is_told_with_the_number_of_its_leads(locks: Locks) -> None:
+    counters.count(Event.STAGE_MISSING, 2)
+    with translation.override("en"):
+        (found,) = alerts.find(health.check(), stats.deliveries(), [])
+    assert (found.code, found.critical) == ("stage", False)
+    assert "(today: 2)" in found.text
+    assert found.commands == (faults.CHECK_COMMAND,)
+
+
+@pytest.mark.django_db
+def test_the_page_shows_what_is_not_delivered(operator: User) -> None:
+    undelivered(65, "amoCRM answered 502 <b>")
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(operator)
+    shown = client.get(PAGE).content.decode()
+    assert "Submissions are not delivered" in shown
+    assert "amoCRM answered 502 &lt;b&gt;" in shown
+    assert "works" not in shown  # amoCRM's tile
+    assert "not paused" in shown
+
+
 @pytest.mark.django_db
 def test_a_token_that_ends_is_told_in_the_same_words_everywhere(
     sandbox: RunningSandbox, operator: User, settings: Settings
@@ -77,6 +136,6 @@ def test_a_token_that_ends_is_told_in_the_same_words_everywhere(
     (found,) = (one for one in json.loads(out.getvalue())["findings"] if one["about"] == "token")
     assert (found["text"], found["fix"]) == (fault.text, fault.fix)
     client = Client(headers={"accept-language": "en"})
-    assert client.get(f"{LIST}/status").json()["token_warning"] == fault.text
     client.force_login(operator)
+    assert client.get(f"{LIST}/status").json()["token_warning"] == fault.text
     assert fault.text in client.get(PAGE).content.decode()
