@@ -83,7 +83,7 @@ class DuplicateLead(models.Model):
 
     class State(models.TextChoices):
         UNCHECKED = "unchecked", _("not looked at yet")
-        ACTIVE = "active", _("active")
+        ACTIVE = "active", _("still active")
         SUPERSEDED = "superseded", _("to be closed by us")
         CLOSED = "closed", _("closed")
 

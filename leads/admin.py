@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ class SubmissionAdmin(_SubmissionAdmin):
         "phone",
         "status",
         "attempts",
-        "next_attempt_at",
+        "next_attempt",
         "waiting_for",
         "crm_lead",
     )
@@ -119,6 +120,12 @@ class SubmissionAdmin(_SubmissionAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Submissions are kept for good."""
         return False
+
+    @admin.display(description=_("next attempt at"), ordering="next_attempt_at")
+    def next_attempt(self, submission: Submission) -> datetime | None:
+        """When the next attempt is, of those that are not delivered or failed."""
+        is_waiting = submission.status == Submission.Status.ACCEPTED
+        return submission.next_attempt_at if is_waiting else None
 
     @admin.display(description=_("lead"), ordering="lead_id")
     def crm_lead(self, submission: Submission) -> str | SafeString:

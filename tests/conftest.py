@@ -224,6 +224,15 @@ def _no_language_of_the_last_test() -> Iterator[None]:
     translation.deactivate()
 
 
+@pytest.fixture(autouse=True)
+def _pages_are_whole_again() -> Iterator[None]:
+    """A process that met a 5xx asks for smaller pages from then on, also in the next test."""
+    from amocrm.api import paging
+
+    yield
+    paging.part_size.reset()
+
+
 @pytest.fixture(scope="session")
 def sandbox_process() -> Iterator[RunningSandbox]:
     """The sandbox amoCRM of the whole run; tests take `sandbox`."""

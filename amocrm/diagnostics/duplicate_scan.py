@@ -59,7 +59,7 @@ def scan(client: Client, pipeline_id: int, report: Report) -> ScanResult:
     """Walk all leads and contacts. ``report`` is told of each page: ``leads`` or ``contacts``,
     and how many were read so far.
 
-    Trouble that passes (a hold, a busy limiter, a 5xx) is waited out; what does not pass is
+    Trouble that passes (a backoff, a busy limiter, a 5xx) is waited out; what does not pass is
     raised after some minutes.
     """
     scanned = ScanResult()

@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
             models.CharField(
                 choices=[
                     ("unchecked", "not looked at yet"),
-                    ("active", "active"),
+                    ("active", "still active"),
                     ("superseded", "to be closed by us"),
                     ("closed", "closed"),
                 ],

@@ -41,7 +41,7 @@ def _json(status: int, body: Any) -> Answer:
     return as_json(status, body, content_type=JSON)
 
 
-def _state(sandbox: Sandbox, _wish: Json, _found: re.Match[str]) -> Json:
+def _state(sandbox: Sandbox, _payload: Json, _found: re.Match[str]) -> Json:
     account = sandbox.account
     with account.lock:
         everybody = people(account, ignored=sandbox.settings.ignored_identities)
@@ -131,16 +131,16 @@ def _note(one: Note) -> Json:
     }
 
 
-def _requests(sandbox: Sandbox, _wish: Json, _found: re.Match[str]) -> Json:
+def _requests(sandbox: Sandbox, _payload: Json, _found: re.Match[str]) -> Json:
     return {"requests": sandbox.requests()}
 
 
-def _reset(sandbox: Sandbox, _wish: Json, _found: re.Match[str]) -> Json:
+def _reset(sandbox: Sandbox, _payload: Json, _found: re.Match[str]) -> Json:
     sandbox.reset()
     return {"reset": True}
 
 
-def _show_config(sandbox: Sandbox, _wish: Json, _found: re.Match[str]) -> Json:
+def _show_config(sandbox: Sandbox, _payload: Json, _found: re.Match[str]) -> Json:
     return sandbox.settings.as_json()
 
 
@@ -185,16 +185,16 @@ def _add_fault(sandbox: Sandbox, payload: Json, _found: re.Match[str]) -> Json:
     return sandbox.faults.add(rule_from(payload)).as_json()
 
 
-def _show_faults(sandbox: Sandbox, _wish: Json, _found: re.Match[str]) -> Json:
+def _show_faults(sandbox: Sandbox, _payload: Json, _found: re.Match[str]) -> Json:
     return {"faults": sandbox.faults.all()}
 
 
-def _clear_faults(sandbox: Sandbox, _wish: Json, found: re.Match[str]) -> Json:
+def _clear_faults(sandbox: Sandbox, _payload: Json, found: re.Match[str]) -> Json:
     rule_id = int(found[1]) if found.lastindex else None
     return {"removed": sandbox.faults.clear(rule_id)}
 
 
-def _apply_late(sandbox: Sandbox, _wish: Json, _found: re.Match[str]) -> Json:
+def _apply_late(sandbox: Sandbox, _payload: Json, _found: re.Match[str]) -> Json:
     return {"applied": sandbox.late.apply_now()}
 
 

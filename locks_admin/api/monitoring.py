@@ -14,6 +14,10 @@ _SCHEME = "Bearer"
 _MONITORING = "monitoring"  # what request.auth is for whoever sent METRICS_TOKEN
 
 
+class WrongMetricsToken(AuthenticationFailed):
+    """Its message says what to do: a token of an account is no help to monitoring."""
+
+
 class MonitoringToken(BaseAuthentication):
     """``Authorization: Bearer <METRICS_TOKEN>``: nobody's account, and good for reading only.
 
@@ -28,7 +32,9 @@ class MonitoringToken(BaseAuthentication):
             return None
         if settings.METRICS_TOKEN and constant_time_compare(token.strip(), settings.METRICS_TOKEN):
             return AnonymousUser(), _MONITORING
-        raise AuthenticationFailed(_("This is not the METRICS_TOKEN of the service."))
+        raise WrongMetricsToken(
+            _("This is not the METRICS_TOKEN of the service. Set it in env.env and restart.")
+        )
 
     def authenticate_header(self, request: Request) -> str:
         """What a 401 asks for."""

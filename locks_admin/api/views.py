@@ -25,7 +25,7 @@ from amocrm.locks.clearing import ClearResult
 from amocrm.locks.connection import REDIS_ERRORS
 from locks_admin import audit
 from locks_admin.api import payloads, status
-from locks_admin.api.monitoring import MonitoringToken, may_see_all
+from locks_admin.api.monitoring import MonitoringToken, WrongMetricsToken, may_see_all
 from locks_admin.masking import Masker
 from locks_admin.monitor import history, lock_status, stats
 from locks_admin.monitor.filters import BadFilter, LockFilter, flag, ordered
@@ -60,7 +60,9 @@ class LocksView(APIView):
             if isinstance(exc, BadFilter):
                 exc = ParseError(str(exc))
             response = inner(exc, context)
-            if response is not None and isinstance(exc, NotAuthenticated | AuthenticationFailed):
+            if response is not None and isinstance(exc, WrongMetricsToken):
+                response.data = {"success": False, "error": str(exc.detail)}
+            elif response is not None and isinstance(exc, NotAuthenticated | AuthenticationFailed):
                 response.data = payloads.needs_login(str(exc.detail))
             return response
 

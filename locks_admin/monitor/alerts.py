@@ -89,7 +89,10 @@ def _undelivered(backlog: Backlog) -> Finding | None:
             "time": duration(backlog.oldest_ms or 0),
             "reason": reason.rstrip("."),
         },
-        _("They are tried again by themselves; the list of submissions shows each with its tries."),
+        _(
+            "They are tried again by themselves; the list of submissions shows each with its "
+            "attempts."
+        ),
         code="undelivered",
         title=_("Submissions are not delivered"),
         commands=(faults.CHECK_COMMAND,),

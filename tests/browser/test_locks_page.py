@@ -242,7 +242,7 @@ def test_searching_locks_and_history_leaves_the_other_search_alone(
     page = visit(operator, query="?sort=left&state=live")
     events = page.locator(".lk-events")
     page.get_by_label("Person").fill("anna")
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Apply the filter").click()
     page.get_by_label("Search locks").fill("olga")
     page.get_by_role("button", name="Search").click()
     expect(row(page, "anna")).to_have_count(0)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from amocrm.errors import ComeBack, RetryLater
+from leads.admin import SubmissionAdmin
 from leads.delivery import dispatch
 from leads.delivery.attempt import deliver
 from leads.models import Submission
@@ -95,6 +97,14 @@ def test_the_page_counts_the_tries_that_came_back(
     page = client.get(page_of(row)).content.decode()
     assert "<p>37</p>" in page
     assert page.count("<p>an earlier call may still make the lead</p>") == 1
+
+
+def test_only_what_is_not_delivered_has_a_next_attempt(create: Create) -> None:
+    shown = SubmissionAdmin(Submission, admin.site).next_attempt
+    waiting = create(next_attempt_at=LATER)
+    assert shown(waiting) == LATER
+    assert shown(create(status="delivered")) is None
+    assert shown(create(status="failed")) is None
 
 
 @pytest.mark.parametrize("superuser", [True, False])

@@ -7,10 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_python
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
+from django.utils import translation
+from django.utils.translation import gettext
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +54,16 @@ def test_every_text_has_its_russian_with_the_same_placeholders() -> None:
         for one in translated:
             assert one, text
             assert set(PLACEHOLDER.findall(one)) >= set(PLACEHOLDER.findall(text)), text
+
+
+@pytest.mark.parametrize("app", ["amocrm", "leads", "locks_admin"])
+def test_no_other_catalogue_wins_over_ours(app: str) -> None:
+    """Of two apps that translate one text, Django takes the first installed: its own."""
+    path = ROOT / app / "locale" / "ru" / "LC_MESSAGES" / "django.mo"
+    with path.open("rb") as file:
+        ours = {one.id: one.string for one in read_mo(file) if isinstance(one.id, str) and one.id}
+    with translation.override("ru"):
+        assert {text: gettext(text) for text in ours} == ours
 
 
 def test_the_compiled_catalogue_is_of_this_source() -> None:

@@ -21,7 +21,7 @@ from amocrm.sandbox.api.validation import Problems, read_tags, read_values, text
 
 @dataclass
 class Draft:
-    """The wish: attributes to set, fields to replace, tags to change, a stage to go to.
+    """What is asked for: attributes to set, fields to replace, tags to change, a stage to go to.
 
     ``tags`` replaces the set when it is not ``None``; the other two change it.
     """

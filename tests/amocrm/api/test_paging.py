@@ -27,10 +27,8 @@ NEXT = {"next": {"href": f"{API}/contacts?page=2"}}
 @pytest.fixture(autouse=True)
 def _nothing_is_cached() -> Iterator[None]:
     cache.clear()
-    paging.part_size.reset()
     yield
     cache.clear()
-    paging.part_size.reset()
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,8 @@ def test_a_wrong_token_is_refused_instead_of_answered_less(token: str, scheme: s
     assert answer.json()["success"] is False
     assert "system" not in answer.json()
     assert answer["WWW-Authenticate"] == "Bearer"
+    # A token of somebody's account is advice for those who sent one.
+    assert ("drf_create_token" in answer.json()["error"]) == (scheme == "Token")
 
 
 @pytest.mark.parametrize("token", ["", " ", "None", MONITORING])
