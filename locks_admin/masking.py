@@ -7,6 +7,7 @@ JSON too.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -17,6 +18,7 @@ from amocrm.locks.names import PREFIX
 from amocrm.text.masking import mask, mask_digits, mask_local
 
 PERSONAL_DATA = "leads.view_submission"
+_PHONE = re.compile(r"\d+(;ext=\d+)?")
 _PSEUDONYM_LENGTH = 20  # characters
 
 
@@ -33,12 +35,12 @@ def read_name(name: str) -> LockedPerson:
     """The person in the three shapes of a lock's name: both, e-mail alone, phone alone."""
     rest = name.removeprefix(PREFIX)
     kind, _, value = rest.partition(":")
-    if kind == "phone" and value.isdigit():
+    if kind == "phone" and _PHONE.fullmatch(value):
         return LockedPerson(phone=value)
     if kind == "email" and "@" in value:
         return LockedPerson(email=value)
     email, _, phone = rest.rpartition(":")
-    if "@" in email and phone.isdigit():
+    if "@" in email and _PHONE.fullmatch(phone):
         return LockedPerson(email=email, phone=phone)
     return LockedPerson(other=rest)
 
@@ -66,7 +68,7 @@ class Masker:
             return PREFIX + _mask(person.other)
         if not person.phone:
             return f"{PREFIX}email:{_mask_email(person.email)}"
-        return f"{PREFIX}{_mask_email(person.email) or 'phone'}:{mask_digits(person.phone)}"
+        return f"{PREFIX}{_mask_email(person.email) or 'phone'}:{_mask_phone(person.phone)}"
 
     def person(self, name: str) -> str:
         """The person in the lock's name: ``test@onai.academy · +77771112233``."""
@@ -74,7 +76,7 @@ class Masker:
         if person.other:
             return person.other if self.full else _mask(person.other)
         email = person.email if self.full else _mask_email(person.email)
-        phone = person.phone if self.full or not person.phone else mask_digits(person.phone)
+        phone = person.phone if self.full or not person.phone else _mask_phone(person.phone)
         return " · ".join(part for part in (email, f"+{phone}" if phone else "") if part)
 
     def text(self, text: str) -> str:
@@ -91,6 +93,11 @@ def pseudonym(name: str) -> str:
 def _mask_email(email: str) -> str:
     local, at, domain = email.partition("@")
     return f"{mask_local(local)}{at}{domain}" if email else ""
+
+
+def _mask_phone(phone: str) -> str:
+    digits, semicolon, extension = phone.partition(";")
+    return f"{mask_digits(digits)}{semicolon}{extension}"
 
 
 def _mask(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from amocrm.identity import IdentityKey, Kind
@@ -13,7 +12,6 @@ PREFIX = "amocrm:lead:"
 KEY_PREFIX = "lock:"
 SIGNAL_PREFIX = "lock-signal:"
 SIGNAL_LIFE_MS = 1_000
-_NO_DIGITS = re.compile(r"\D")
 
 
 def lock_name(named: Iterable[IdentityKey]) -> str:
@@ -21,10 +19,10 @@ def lock_name(named: Iterable[IdentityKey]) -> str:
     first: dict[Kind, str] = {}
     for key in sorted(named):
         first.setdefault(key.kind, key.value)
-    email, digits = first.get("email"), _NO_DIGITS.sub("", first.get("phone", ""))
-    if email and digits:
-        return f"{PREFIX}{email}:{digits}"
-    return f"{PREFIX}email:{email}" if email else f"{PREFIX}phone:{digits}"
+    email, phone = first.get("email"), first.get("phone", "").removeprefix("+")
+    if email and phone:
+        return f"{PREFIX}{email}:{phone}"
+    return f"{PREFIX}email:{email}" if email else f"{PREFIX}phone:{phone}"
 
 
 def is_ours(name: str) -> bool:

@@ -21,6 +21,18 @@ P = "amocrm:lead:"
         (f"{P}email:ab@b.kz", "ab@b.kz", "a***@b.kz", f"{P}email:a***@b.kz"),
         (f"{P}phone:77771112233", "+77771112233", "+7777***2233", f"{P}phone:7777***2233"),
         (f"{P}phone:1234567", "+1234567", "+***4567", f"{P}phone:***4567"),
+        (
+            f"{P}a@b.kz:77272581111;ext=12",
+            "a@b.kz · +77272581111;ext=12",
+            "a***@b.kz · +7727***1111;ext=12",
+            f"{P}a***@b.kz:7727***1111;ext=12",
+        ),
+        (
+            f"{P}phone:77272581111;ext=12",
+            "+77272581111;ext=12",
+            "+7727***1111;ext=12",
+            f"{P}phone:7727***1111;ext=12",
+        ),
         (f"{P}somebody", "somebody", "so***", f"{P}so***"),
         (f"{P}phone:not digits", "phone:not digits", "ph***", f"{P}ph***"),
     ],

@@ -14,6 +14,7 @@ from amocrm.locks.names import is_ours, key_of, lock_name
         (["a@b.kz"], ["87771112233"], "amocrm:lead:a@b.kz:77771112233"),
         (["a@b.kz"], [], "amocrm:lead:email:a@b.kz"),
         ([], ["87771112233"], "amocrm:lead:phone:77771112233"),
+        ([], ["+7 727 258 11 11 доб. 12"], "amocrm:lead:phone:77272581111;ext=12"),
         (["b@b.kz", "a@b.kz"], [], "amocrm:lead:email:a@b.kz"),
     ],
 )
