@@ -8,4 +8,4 @@ class AmocrmConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from amocrm.diagnostics import checks  # noqa: F401
+        from amocrm.diagnostics import checks  # noqa: F401 - the import registers them

@@ -65,8 +65,3 @@ def totals() -> dict[str, int]:
     today = EventCount.objects.filter(day=timezone.now().date())
     found = dict(today.values_list("event", "count"))
     return {str(event): found.get(event, 0) for event in Event}
-
-
-def today(event: Event) -> int:
-    """How often this one happened today (UTC)."""
-    return totals()[event]

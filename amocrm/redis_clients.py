@@ -25,7 +25,7 @@ HISTORY_TIMEOUT = 0.3  # a delivery must not wait for its history
 PROBE_TIMEOUT = 1.0  # somebody looks at the page meanwhile
 REQUESTS_TIMEOUT = 2.0  # nothing is sent without an answer, so a busy Redis gets some time
 
-# The cache backend turns a client that it cannot build into NotImplementedError.
+# NotImplementedError: redis_lock.django_cache raises it for whatever keeps it from its client.
 REDIS_ERRORS: tuple[type[Exception], ...] = (
     RedisError,
     ConnectionInterrupted,

@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from amocrm.api import pause
 from amocrm.locks import clearing
 from amocrm.locks.clearing import ClearResult
-from amocrm.locks.connection import REDIS_ERRORS
+from amocrm.redis_clients import REDIS_ERRORS
 from locks_admin import audit
 from locks_admin.labels import CLEAR_RESULTS
 from locks_admin.masking import Masker

@@ -17,9 +17,10 @@ from redis_lock import UNLOCK_SCRIPT
 from amocrm import counters, log_context
 from amocrm.counters import Event
 from amocrm.locks import history
-from amocrm.locks.connection import REDIS_ERRORS, locks_client
+from amocrm.locks.connection import locks_client
 from amocrm.locks.inventory import LockRow, as_value
 from amocrm.locks.names import SIGNAL_LIFE_MS, is_ours, key_of, signal_of
+from amocrm.redis_clients import REDIS_ERRORS
 
 _BATCH = 500
 

@@ -13,17 +13,7 @@ from django.core.cache import caches
 from redis import Redis
 from redis_lock import Lock
 
-from amocrm.redis_clients import LOCKS_CACHE, REDIS_ERRORS, probe_client
-
-# Whoever calls into this room catches what may come out of it.
-__all__ = [
-    "REDIS_ERRORS",
-    "RedisLock",
-    "impatient_lock",
-    "lock",
-    "locks_client",
-    "socket_timeout",
-]
+from amocrm.redis_clients import LOCKS_CACHE, probe_client
 
 
 class RedisLock(Protocol):

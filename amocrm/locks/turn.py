@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from amocrm import conf
 from amocrm.errors import LockBusy
-from amocrm.locks.connection import REDIS_ERRORS
 from amocrm.locks.inventory import read_locks
+from amocrm.redis_clients import REDIS_ERRORS
 
 _waiting: set[str] = set()
 _guard = threading.Lock()

@@ -62,7 +62,7 @@ def _deliver_leased(
         outcome = outcomes.delivered(result, attempts=submission.attempts)
     except AmoError as error:
         outcome = _failed(error, submission, chance)
-    except Exception as error:
+    except Exception as error:  # a mistake of ours must not lose the submission
         logger.exception("💥 Delivery crashed")
         drop_old_connections()  # a broken one must not keep us from writing this down
         outcome = _failed(error, submission, chance)

@@ -29,11 +29,10 @@ WARN_EVERY = timedelta(minutes=1)
 @dataclass(frozen=True)
 class Backlog:
     """``count`` submissions have been undelivered for :data:`UNDELIVERED_AFTER` or more, the
-    oldest since ``since`` (``None`` without any). ``reason`` is the most frequent one, empty where
-    none has been tried: it may name people."""
+    oldest for ``oldest_seconds`` (``None`` without any). ``reason`` is the most frequent one, empty
+    where none has been tried: it may name people."""
 
     count: int = 0
-    since: datetime | None = None
     oldest_seconds: int | None = None
     reason: str = ""
 
@@ -52,13 +51,12 @@ def current() -> Backlog:
     """The backlog now."""
     now = timezone.now()
     rows = _accepted_before(now - UNDELIVERED_AFTER)
-    found = rows.aggregate(count=Count("pk"), since=Min("created_at"))
-    if found["since"] is None:
+    found = rows.aggregate(count=Count("pk"), oldest=Min("created_at"))
+    if found["oldest"] is None:
         return Backlog()
     return Backlog(
         count=found["count"],
-        since=found["since"],
-        oldest_seconds=int((now - found["since"]).total_seconds()),
+        oldest_seconds=int((now - found["oldest"]).total_seconds()),
         reason=_most_frequent_reason(rows),
     )
 

@@ -10,6 +10,7 @@ from amocrm import counters
 from amocrm.api.pause import AccountPause
 from amocrm.counters import Event
 from amocrm.diagnostics import faults
+from amocrm.locks import health
 from amocrm.locks.health import Health
 from locks_admin.api.payloads import Body, iso, now
 from locks_admin.masking import Masker
@@ -27,11 +28,24 @@ SWITCHED_OFF = "⚠️ Locks are switched off: REDIS_ENABLED must be true"
 
 @dataclass(frozen=True)
 class Standing:
-    """How things stand. ``active`` is the number of locks, ``None`` where it cannot be told."""
+    """How things stand. ``active`` is the number of locks, ``rate`` the requests of the last
+    second and the limit; each ``None`` where it cannot be told."""
 
     redis: Health
     deliveries: Deliveries
     active: int | None
+    rate: tuple[float, float] | None
+
+
+def standing() -> Standing:
+    """Look once."""
+    redis = health.check()
+    return Standing(
+        redis=redis,
+        deliveries=stats.deliveries(),
+        active=stats.active_locks(redis),
+        rate=stats.requests_per_second(redis),
+    )
 
 
 def open_status(standing: Standing) -> Body:
@@ -41,7 +55,6 @@ def open_status(standing: Standing) -> Body:
     more. Events, amoCRM's words and the requests of a second would.
     """
     redis, deliveries, backlog = standing.redis, standing.deliveries, standing.deliveries.backlog
-    rate = stats.requests_per_second(redis)
     return {
         "success": True,
         "system": {
@@ -59,7 +72,7 @@ def open_status(standing: Standing) -> Body:
             "paused": _paused(deliveries.paused),
         },
         # An update takes more requests than a new lead: who counts them knows which it was.
-        "requests_per_second": None if rate is None else {"now": None, "limit": rate[1]},
+        "requests_per_second": standing.rate and {"now": None, "limit": standing.rate[1]},
         "message": _verdict(standing),
         "timestamp": now(),
     }
@@ -72,8 +85,8 @@ def whole_status(standing: Standing, masker: Masker) -> Body:
     if deliveries.paused:
         body["deliveries"]["paused"]["reason"] = masker.text(deliveries.paused.reason)
     body["deliveries"]["undelivered_reason"] = masker.text(deliveries.backlog.reason) or None
-    if rate := stats.requests_per_second(standing.redis):
-        body["requests_per_second"] = {"now": rate[0], "limit": rate[1]}
+    if standing.rate:
+        body["requests_per_second"]["now"] = standing.rate[0]
     counted = counters.totals()
     token = faults.of_token(timezone.now())
     stage = faults.of_missing_stage(counted[Event.STAGE_MISSING])

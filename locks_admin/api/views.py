@@ -22,12 +22,12 @@ from rest_framework.views import APIView
 
 from amocrm.locks import clearing, health
 from amocrm.locks.clearing import ClearResult
-from amocrm.locks.connection import REDIS_ERRORS
+from amocrm.redis_clients import REDIS_ERRORS
 from locks_admin import audit
 from locks_admin.api import payloads, status
 from locks_admin.api.monitoring import MonitoringToken, WrongMetricsToken, may_see_all
 from locks_admin.masking import Masker
-from locks_admin.monitor import history, lock_status, stats
+from locks_admin.monitor import history, lock_status
 from locks_admin.monitor.filters import BadFilter, LockFilter, flag, ordered
 from locks_admin.monitor.lock_status import LockStatus
 
@@ -77,8 +77,7 @@ class StatusView(LocksView):
 
     def get(self, request: Request) -> Response:
         """How things stand; 200 also without Redis, 401 to a token that is wrong."""
-        redis = health.check()
-        standing = status.Standing(redis, stats.deliveries(), stats.active_locks(redis))
+        standing = status.standing()
         if may_see_all(request):
             return Response(status.whole_status(standing, Masker.for_user(request.user)))
         return Response(status.open_status(standing))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from amocrm import counters
 from amocrm.counters import Event
 from amocrm.diagnostics import faults
 from amocrm.diagnostics.finding import Finding
@@ -22,10 +21,18 @@ LATE_SECONDS = 60
 
 
 def find(
-    redis: Health, deliveries: Deliveries, locks: Sequence[LockStatus], *, unreadable: str = ""
+    redis: Health,
+    deliveries: Deliveries,
+    locks: Sequence[LockStatus],
+    *,
+    counted: Mapping[str, int],
+    unreadable: str = "",
 ) -> list[Finding]:
-    """Everything that is wrong now, what is critical first. ``unreadable``: why the locks cannot
-    be listed although Redis answers."""
+    """Everything that is wrong now, what is critical first.
+
+    ``counted``: the events of today, by :func:`amocrm.counters.totals`. ``unreadable``: why the
+    locks cannot be listed although Redis answers.
+    """
     found = [
         faults.of_redis(redis),
         _unreadable(unreadable) if unreadable else None,
@@ -33,7 +40,7 @@ def find(
         faults.of_token(timezone.now()),
         _late(redis, deliveries),
         _undelivered(deliveries.backlog),
-        faults.of_missing_stage(counters.today(Event.STAGE_MISSING)),
+        faults.of_missing_stage(counted[Event.STAGE_MISSING]),
         *_of_locks(locks),
     ]
     return sorted(filter(None, found), key=lambda alert: not alert.critical)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Min
+from django.db.models import Count, Min
 from django.utils import timezone
 
 from amocrm.api import pause, rate_limit
 from amocrm.api.pause import AccountPause
 from amocrm.errors import LockUnavailable
 from amocrm.locks import inventory
-from amocrm.locks.connection import REDIS_ERRORS
 from amocrm.locks.health import Health
+from amocrm.redis_clients import REDIS_ERRORS
 from leads.delivery import backlog, lease
 from leads.delivery.backlog import Backlog
 from leads.models import Submission
@@ -42,14 +42,13 @@ class Deliveries:
 def deliveries() -> Deliveries:
     """Count what waits to be delivered."""
     now = timezone.now()
-    due = lease.due(now)
-    oldest = due.aggregate(oldest=Min("next_attempt_at"))["oldest"]
+    due = lease.due(now).aggregate(count=Count("pk"), oldest=Min("next_attempt_at"))
     accepted = Submission.objects.filter(status=Submission.Status.ACCEPTED)
     return Deliveries(
-        due=due.count(),
+        due=due["count"],
         failed=Submission.objects.filter(status=Submission.Status.FAILED).count(),
         waiting=accepted.exclude(waiting_for="").count(),
-        oldest_due_seconds=None if oldest is None else int((now - oldest).total_seconds()),
+        oldest_due_seconds=due["oldest"] and int((now - due["oldest"]).total_seconds()),
         paused=pause.current(),
         backlog=backlog.current(),
     )

@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy as _
 
 from amocrm import counters
 from amocrm.locks import health
-from amocrm.locks.connection import REDIS_ERRORS
 from amocrm.locks.history import LockEvent
 from amocrm.locks.stats import last_hour
+from amocrm.redis_clients import REDIS_ERRORS
 from locks_admin.labels import COLUMNS, COUNTER_NAMES
 from locks_admin.masking import Masker
 from locks_admin.monitor import alerts, charts, history, lock_status, stats
@@ -41,14 +41,15 @@ def page_context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any
     sort = params.get("sort", "-held")
     pages = Paginator(ordered(found, sort, masker), PER_PAGE)
     page = pages.get_page(params.get("page"))
+    counted = counters.totals()
     held = None if unreadable else {lock.holder_id for lock in locks}
     return {
         "redis": redis,
         "deliveries": deliveries,
         "rate": stats.requests_per_second(redis),
-        "counters": _counters(),
+        "counters": _named(counted),
         "counted_since": _utc_midnight(),
-        "alerts": alerts.find(redis, deliveries, locks, unreadable=unreadable),
+        "alerts": alerts.find(redis, deliveries, locks, counted=counted, unreadable=unreadable),
         "is_known": redis.connected and not unreadable,
         "total": len(locks),
         "stale": sum(lock.state in STALE for lock in locks),
@@ -116,9 +117,8 @@ def _charts() -> list[charts.Panel] | None:
     return charts.panels(minutes or [])
 
 
-def _counters() -> list[tuple[Any, int]]:
-    totals = counters.totals()
-    return [(COUNTER_NAMES.get(name, name), count) for name, count in totals.items() if count]
+def _named(counted: dict[str, int]) -> list[tuple[Any, int]]:
+    return [(COUNTER_NAMES.get(name, name), count) for name, count in counted.items() if count]
 
 
 def _utc_midnight() -> datetime:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
 from leads.api.throttles import LandingThrottle
+from leads.delivery import dispatch
 from leads.delivery.dispatch import breaker
 from leads.models import Submission
 from tests.leads.forms import EXPRESS, PROFTEST
@@ -42,6 +44,19 @@ def proftest() -> dict[str, Any]:
 def express() -> dict[str, Any]:
     """An express course form as the page sends it."""
     return dict(EXPRESS)
+
+
+@pytest.fixture
+def dispatched(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
+    """Everything that was dispatched."""
+    ids: list[UUID] = []
+
+    def remember(submission_ids: list[UUID]) -> int:
+        ids.extend(submission_ids)
+        return len(submission_ids)
+
+    monkeypatch.setattr(dispatch, "dispatch", remember)
+    return ids
 
 
 @pytest.fixture

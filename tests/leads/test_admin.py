@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib import admin
@@ -15,7 +16,6 @@ from django.utils import timezone
 
 from amocrm.errors import ComeBack, RetryLater
 from leads.admin import SubmissionAdmin
-from leads.delivery import dispatch
 from leads.delivery.attempt import deliver
 from leads.models import Submission
 from tests.leads.conftest import Create
@@ -123,11 +123,9 @@ def test_a_failed_submission_is_delivered_again(
     client: Client,
     create: Create,
     operator: User,
-    monkeypatch: pytest.MonkeyPatch,
+    dispatched: list[UUID],
     django_capture_on_commit_callbacks: Any,
 ) -> None:
-    heard: list[Any] = []
-    monkeypatch.setattr(dispatch, "dispatch", heard.extend)
     failed = create(status="failed", attempts=11, lead_id=5, action="created", reason="Timeout")
     delivered = create(status="delivered")
     leased = create(attempts=3, leased_until=LATER, lease_token="another/1/x")
@@ -143,7 +141,7 @@ def test_a_failed_submission_is_delivered_again(
     assert (failed.lead_id, failed.action) == (5, "created"), "what is known is kept"
     assert Submission.objects.get(pk=delivered.pk).status == "delivered"
     assert Submission.objects.get(pk=leased.pk).attempts == 3
-    assert heard == [failed.pk]
+    assert dispatched == [failed.pk]
     assert LogEntry.objects.get().object_id == str(failed.pk)
     assert "1 заявка будет доставлена снова" in client.get(LIST).content.decode()
 
@@ -152,11 +150,9 @@ def test_what_waits_for_its_retry_is_tried_now(
     client: Client,
     create: Create,
     operator: User,
-    monkeypatch: pytest.MonkeyPatch,
+    dispatched: list[UUID],
     django_capture_on_commit_callbacks: Any,
 ) -> None:
-    heard: list[Any] = []
-    monkeypatch.setattr(dispatch, "dispatch", heard.extend)
     row = create(attempts=10, next_attempt_at=LATER, scheduled_at=LATER, reason="Timeout")
     client.force_login(operator)
 
@@ -166,7 +162,7 @@ def test_what_waits_for_its_retry_is_tried_now(
     row.refresh_from_db()
     assert (row.status, row.attempts, row.scheduled_at) == ("accepted", 0, None)
     assert row.next_attempt_at <= timezone.now()
-    assert heard == [row.pk]
+    assert dispatched == [row.pk]
     assert LogEntry.objects.get().object_id == str(row.pk)
 
 

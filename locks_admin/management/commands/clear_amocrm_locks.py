@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from amocrm.locks import clearing
 from amocrm.locks.clearing import ClearResult
-from amocrm.locks.connection import REDIS_ERRORS
+from amocrm.redis_clients import REDIS_ERRORS
 from amocrm.text.printable import one_line
 from locks_admin.masking import Masker
 from locks_admin.monitor import lock_status

@@ -19,6 +19,7 @@ import django
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
 
+# Only now (E402): these read the settings.
 from amocrm import conf  # noqa: E402
 from amocrm.api import rate_limit  # noqa: E402
 from amocrm.api.client import connect  # noqa: E402
@@ -69,6 +70,7 @@ def _ask(seconds: float) -> None:
         with connect(conf.current()) as client:
             exchange: Any = client._sender._exchange
             exchange._session.verify = os.environ.get("AUTHORITY") or True
+            # Not the class, but all that a sender uses of it.
             client._sender._exchange = _NotingExchange(exchange)  # type: ignore[assignment]
             client._sender._limiter = _Noting(rate_limit.for_account(conf.current()))
             for _ in range(REQUESTS):

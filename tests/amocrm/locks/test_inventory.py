@@ -7,9 +7,10 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amocrm.locks import connection, inventory
+from amocrm.locks import inventory
 from amocrm.locks.holder import Holder
 from amocrm.locks.inventory import as_text, as_value
+from amocrm.redis_clients import REDIS_ERRORS
 from tests.amocrm.locks.conftest import NAME
 from tests.servers import RedisServer
 
@@ -77,7 +78,7 @@ def test_keys_is_never_called(locks_db: redis.Redis) -> None:
 
 def test_without_redis_listing_fails_loudly(redis_server: RedisServer) -> None:
     redis_server.stop()
-    with pytest.raises(connection.REDIS_ERRORS):
+    with pytest.raises(REDIS_ERRORS):
         inventory.list_locks()
 
 

@@ -26,19 +26,6 @@ SECOND = timedelta(seconds=1)
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-def dispatched(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
-    """Everything that was dispatched."""
-    ids: list[UUID] = []
-
-    def remember(submission_ids: list[UUID]) -> int:
-        ids.extend(submission_ids)
-        return len(submission_ids)
-
-    monkeypatch.setattr(dispatch, "dispatch", remember)
-    return ids
-
-
 @pytest.mark.django_db
 def test_due_submissions_are_dispatched_oldest_first(
     create: Create, dispatched: list[UUID]

@@ -33,19 +33,6 @@ LATER = timedelta(seconds=7)
 WORKERS = 8
 
 
-@pytest.fixture
-def dispatched(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
-    """Everything that was dispatched."""
-    ids: list[UUID] = []
-
-    def remember(submission_ids: list[UUID]) -> int:
-        ids.extend(submission_ids)
-        return len(submission_ids)
-
-    monkeypatch.setattr(dispatch, "dispatch", remember)
-    return ids
-
-
 def lock_of(row: Submission) -> str:
     """The lock of this submission's person."""
     return ledger.resolve(conf.current().account, row.named).lock_name

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
@@ -23,7 +26,8 @@ from leads.delivery import attempt
 from leads.models import Submission
 from locks_admin.monitor import alerts, stats
 from tests.locks_admin.api.test_views import client
-from tests.locks_admin.conftest import LIST, Locks, person
+from tests.locks_admin.conftest import LIST, PAGE, Locks, person
+from tests.round_trips import round_trips
 from tests.servers import RedisServer
 
 URL = f"{LIST}/status"
@@ -120,7 +124,7 @@ def test_status_and_page_warn_of_a_token_that_ends_within_thirty_days(
 
     settings.AMOCRM_ACCESS_TOKEN = token(29)
     assert client(viewer).get(f"{LIST}/status").json()["token_warning"]
-    found = alerts.find(health.check(), stats.deliveries(), [])
+    found = alerts.find(health.check(), stats.deliveries(), [], counted=counters.totals())
     assert "token" in [alert.code for alert in found]
 
 
@@ -191,6 +195,16 @@ def test_staff_and_monitoring_get_the_rest(operator: User, viewer: User) -> None
         assert set(body["deliveries"]) == {*OPEN_DELIVERIES, "undelivered_reason"}
         assert set(body["deliveries"]["paused"]) == {"kind", "since", "until", "reason"}
         assert isinstance(body["requests_per_second"]["now"], int)
+
+
+@pytest.mark.parametrize("path", [URL, PAGE])
+def test_requests_and_events_are_counted_once_for_an_answer(operator: User, path: str) -> None:
+    browser = Client()
+    browser.force_login(operator)
+    with round_trips() as seen, CaptureQueriesContext(connection) as queries:
+        assert browser.get(path).status_code == 200
+    assert seen["ZCOUNT"] == 1
+    assert sum("amocrm_eventcount" in query["sql"] for query in queries.captured_queries) == 1
 
 
 @pytest.mark.usefixtures("told")

@@ -30,7 +30,9 @@ from tests.locks_admin.conftest import LIST, PAGE, Locks
 
 def codes() -> list[str]:
     """What is wrong now."""
-    found = alerts.find(health.check(), stats.deliveries(), lock_status.read())
+    found = alerts.find(
+        health.check(), stats.deliveries(), lock_status.read(), counted=counters.totals()
+    )
     return [alert.code for alert in found]
 
 
@@ -57,7 +59,7 @@ def test_late_deliveries_are_not_told_beside_their_cause(locks: Locks, settings:
     due = timezone.now() - timedelta(seconds=90)
     Submission.objects.create(form="express", name="N", next_attempt_at=due)
     away = Health(enabled=True, trouble="refused")
-    found = alerts.find(away, stats.deliveries(), [])
+    found = alerts.find(away, stats.deliveries(), [], counted=counters.totals())
     assert [alert.code for alert in found] == ["redis"]
     account = settings.AMOCRM_BASE_URL.removeprefix("http://")
     pause.begin(account, "token", "the token is not valid")
@@ -83,7 +85,7 @@ def test_who_waits_for_a_retry_is_told_with_number_age_and_reason(locks: Locks) 
     undelivered(65, "amoCRM answered 502 to a@b.kz")
     undelivered(61, "amoCRM answered 502 to a@b.kz")
     with translation.override("en"):
-        (found,) = alerts.find(health.check(), stats.deliveries(), [])
+        (found,) = alerts.find(health.check(), stats.deliveries(), [], counted=counters.totals())
     assert found.code == "undelivered"
     assert found.critical
     assert ": 3, the oldest for 1 min 5 s" in found.text
@@ -102,7 +104,7 @@ def test_the_number_of_the_undelivered_is_told_beside_the_cause(
 def test_a_form_whose_stage_is_missing_is_told_with_the_number_of_its_leads(locks: Locks) -> None:
     counters.count(Event.STAGE_MISSING, 2)
     with translation.override("en"):
-        (found,) = alerts.find(health.check(), stats.deliveries(), [])
+        (found,) = alerts.find(health.check(), stats.deliveries(), [], counted=counters.totals())
     assert (found.code, found.critical) == ("stage", False)
     assert "(today: 2)" in found.text
     assert found.commands == (faults.CHECK_COMMAND,)
