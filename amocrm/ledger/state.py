@@ -9,6 +9,7 @@ from typing import cast
 from amocrm.counters import Event, count
 from amocrm.errors import PersonChanged
 from amocrm.identity import IdentityKey, Kind
+from amocrm.ledger import ignored
 from amocrm.log_context import get_logger
 from amocrm.models import Identity, Person
 
@@ -65,7 +66,9 @@ def is_recorded(account: str, lead_id: int) -> bool:
 
 def state_of(person: Person) -> PersonState:
     """The state of a row that was just read or is locked by this transaction."""
-    rows = Identity.objects.filter(person=person).values_list("kind", "value", "on_contact")
+    rows = ignored.leave_out(Identity.objects.filter(person=person)).values_list(
+        "kind", "value", "on_contact"
+    )
     seen = {IdentityKey(cast(Kind, kind), value): on_contact for kind, value, on_contact in rows}
     return PersonState(
         id=person.pk,

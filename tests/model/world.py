@@ -25,12 +25,15 @@ from amocrm.api.sender import Sender
 from amocrm.api.tokens import LongLivedToken
 from amocrm.api.transport import Exchange
 from amocrm.contract import LeadRequest
+from amocrm.identity import IdentityKey
+from amocrm.ledger import decisions
+from amocrm.ledger.decisions import CannotPart
 from amocrm.sandbox.api.request import Request
 from amocrm.sandbox.sandbox import Sandbox
 from amocrm.sandbox.settings import Settings
 from amocrm.upsert import protocol
 from tests.amocrm.upsert.deliveries import Remembered
-from tests.model.scheduler import Crash, step
+from tests.model.scheduler import step
 
 SETTLE = timedelta(seconds=300)
 LEDGER_STEPS = (
@@ -44,6 +47,8 @@ LEDGER_STEPS = (
     "link",
     "mark_on_contact",
     "forget_contact",
+    "set_apart",
+    "partners",
     "version_of",
 )
 
@@ -64,7 +69,34 @@ class Submission:
 
     request: LeadRequest
     progress: Remembered = field(default_factory=Remembered)
-    delivered: bool = False
+    is_done: bool = False
+
+    def work(self) -> None:
+        """One attempt, as a worker makes it. A crash leaves the rest as it is."""
+        protocol.upsert_lead(self.request, self.progress)
+        self.is_done = True
+
+
+@dataclass
+class Parting:
+    """An operator who takes `key` off whoever has `other`, too; not somebody whose lead may be on
+    its way."""
+
+    key: IdentityKey
+    other: IdentityKey
+    is_done: bool = False
+
+    def work(self) -> None:
+        """Look who they are, and part them if they are one."""
+        step("an operator looks")
+        owners = ledger.owners(conf.current().account, [self.key, self.other])
+        if self.key in owners and owners.get(self.other) == owners[self.key]:
+            step("an operator parts")
+            try:
+                decisions.part(owners[self.key], {self.key}, by="operator")
+            except (CannotPart, ledger.CreationPending):
+                return  # told why: tries again
+        self.is_done = True
 
 
 class World:
@@ -82,6 +114,9 @@ class World:
         self.late.clear()
         models.Person.objects.update(merged_into=None)
         for model in (
+            models.MergeProposal,
+            models.IgnoredIdentity,
+            models.NamedTogether,
             models.DuplicateLead,
             models.Identity,
             models.Person,
@@ -197,12 +232,3 @@ def _stepping(name: str, real: Any) -> Any:
         return real(*args, **kwargs)
 
     return with_step
-
-
-def deliver(submission: Submission) -> None:
-    """One try, as a worker makes it. A crash leaves the rest as it is."""
-    try:
-        protocol.upsert_lead(submission.request, submission.progress)
-    except Crash:
-        raise
-    submission.delivered = True
