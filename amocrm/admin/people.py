@@ -51,8 +51,7 @@ class PartForm(forms.Form):
         super().__init__(data)
         keys = cast(forms.MultipleChoiceField, self.fields["keys"])
         keys.choices = [
-            (f"{key.kind}:{key.value}", f"{Identity.Kind(key.kind).label}: {key.value}")
-            for key in sorted(person.identities)
+            (f"{key.kind}:{key.value}", _told(key)) for key in sorted(person.identities)
         ]
 
     def chosen(self) -> frozenset[IdentityKey]:
@@ -164,8 +163,8 @@ class PersonAdmin(ReadOnly, ModelAdmin):
             "person": person,
             "crm_lead": self.crm_lead(person),
             "form": form,
-            "taken": sorted(chosen),
-            "stays": sorted(state.identities - chosen),
+            "taken": [_told(key) for key in sorted(chosen)],
+            "stays": [_told(key) for key in sorted(state.identities - chosen)],
         }
         return TemplateResponse(request, "admin/amocrm/person/part.html", context)
 
@@ -192,3 +191,7 @@ class PersonAdmin(ReadOnly, ModelAdmin):
     def crm_lead(self, person: Person) -> str | SafeString:
         """The recorded lead, with a link where it is of the configured account."""
         return common.lead(person.account, person.lead_id)
+
+
+def _told(key: IdentityKey) -> str:
+    return f"{Identity.Kind(key.kind).label}: {key.value}"

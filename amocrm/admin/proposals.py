@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from amocrm import ledger
 from amocrm.admin import common
 from amocrm.admin.common import LEAD_ON_ITS_WAY, LONGEST_REASON, ModelAdmin, ReadOnly
 from amocrm.ledger import decisions
+from amocrm.locks.names import PREFIX
 from amocrm.models import MergeProposal, Person
 
 
 class DecisionForm(forms.Form):
-    """What was decided, and why."""
+    """Why it was decided so; what was decided is the button."""
 
-    decision = forms.ChoiceField(choices=[("confirm", ""), ("refuse", "")])
     reason = forms.CharField(
         label=_("Why?"),
         max_length=LONGEST_REASON,
@@ -36,12 +38,12 @@ class MergeProposalAdmin(ReadOnly, ModelAdmin):
     """Proposed by deliveries; an operator says whether they are one person or two."""
 
     list_display = (
-        "older",
-        "older_lead",
-        "newer",
-        "newer_lead",
-        "state",
         "proposed_at",
+        "state",
+        "older_name",
+        "older_lead",
+        "newer_name",
+        "newer_lead",
         "decided_by_whom",
     )
     list_filter = ("state", "proposed_at")
@@ -54,20 +56,17 @@ class MergeProposalAdmin(ReadOnly, ModelAdmin):
     list_select_related = ("older", "newer")
     list_per_page = 50
     ordering = ("-proposed_at",)
-    fields = ("state", "proposed_at", "decided_at", "decided_by_whom", "reason")
-    readonly_fields = ("decided_by_whom",)
-
-    def get_urls(self) -> list[URLPattern]:
-        """The pages of a proposal, and where a decision is sent."""
-        decide = self.admin_site.admin_view(self.decide_view)
-        return [
-            path("<int:row_id>/decide/", decide, name="amocrm_mergeproposal_decide"),
-            *super().get_urls(),
-        ]
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """Deciding changes the people, though nobody edits a row."""
         return request.user.has_perm("amocrm.change_mergeproposal")
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list under its own name."""
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {**(extra_context or {}), "title": title})
 
     def change_view(
         self,
@@ -77,42 +76,60 @@ class MergeProposalAdmin(ReadOnly, ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Both people side by side, and the decision for whoever may make it."""
-        row = self.get_object(request, object_id)
-        context = {
-            **(extra_context or {}),
-            "people": [_shown(one) for one in (row.older, row.newer)] if row else [],
-            "may_decide": self.has_decide_permission(request),
-            "is_open": row is not None and row.state == MergeProposal.State.OPEN,
-            "is_one": row is not None and row.state == MergeProposal.State.CONFIRMED,
-            "decision": DecisionForm(),
-        }
-        return super().change_view(request, object_id, form_url, context)
-
-    def decide_view(self, request: HttpRequest, row_id: int) -> HttpResponse:
-        """They are one person, or two."""
-        if not self.has_decide_permission(request):
+        if not self.has_view_permission(request):
             raise PermissionDenied
-        row = get_object_or_404(MergeProposal, pk=row_id)
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
         form = DecisionForm(request.POST or None)
-        if form.is_valid():
-            self._decide(request, row, form.cleaned_data["decision"], form.cleaned_data["reason"])
-        elif request.method == "POST":
-            messages.error(request, _("Say why: whoever reads the history will ask."))
-        return HttpResponseRedirect(reverse("admin:amocrm_mergeproposal_change", args=[row_id]))
+        if request.method == "POST":
+            if not self.has_decide_permission(request):
+                raise PermissionDenied
+            if form.is_valid() and {"confirm", "refuse"} & request.POST.keys():
+                decide = decisions.confirm if "confirm" in request.POST else decisions.refuse
+                return self._decide(request, row, decide, form.cleaned_data["reason"])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Are they one person?"),
+            "opts": self.opts,
+            "row": row,
+            "decided_by": self.decided_by_whom(row),
+            "people": [_shown(one) for one in (row.older, row.newer)],
+            "may_decide": self.has_decide_permission(request),
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/amocrm/mergeproposal/decide.html", context)
 
-    def _decide(self, request: HttpRequest, row: MergeProposal, decision: str, reason: str) -> None:
-        decide = decisions.confirm if decision == "confirm" else decisions.refuse
-        text = _("One person") if decision == "confirm" else _("Two people")
+    def _decide(
+        self,
+        request: HttpRequest,
+        row: MergeProposal,
+        decide: Callable[..., bool],
+        reason: str,
+    ) -> HttpResponse:
         try:
             is_decided = decide(row.pk, by=request.user.get_username(), reason=reason)
         except ledger.CreationPending:
             messages.error(request, LEAD_ON_ITS_WAY)
-            return
-        if is_decided:
-            self.log_change(request, row, f"{text}. {reason}")
-            messages.success(request, _("Decided: %(what)s.") % {"what": str(text).lower()})
         else:
-            messages.info(request, _("It was decided already."))
+            row.refresh_from_db()
+            if is_decided:
+                text = _("Decided: %(what)s.") % {"what": row.get_state_display()}
+                self.log_change(request, row, f"{text} {reason}")
+                messages.success(request, text)
+            else:
+                messages.info(request, _("It was decided already."))
+        return HttpResponseRedirect(reverse("admin:amocrm_mergeproposal_change", args=[row.pk]))
+
+    @admin.display(description=_("person"), ordering="older__lock_name")
+    def older_name(self, row: MergeProposal) -> str:
+        """What the first one is called, as short as can be."""
+        return row.older.lock_name.removeprefix(PREFIX)
+
+    @admin.display(description=_("other person"), ordering="newer__lock_name")
+    def newer_name(self, row: MergeProposal) -> str:
+        """What the second one is called."""
+        return row.newer.lock_name.removeprefix(PREFIX)
 
     @admin.display(description=_("lead"))
     def older_lead(self, row: MergeProposal) -> str | SafeString:
