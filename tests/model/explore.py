@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-
-from django.db import connection
 
 from amocrm import models
 from amocrm.errors import AmoError
@@ -38,17 +35,12 @@ class Scenario:
 
 @dataclass
 class Explorer:
-    """Runs plans over a few workers that live as long as the explorer."""
+    """Runs plans over a few workers and the test database."""
 
     world: World = field(default_factory=World)
     workers: list[Worker] = field(default_factory=lambda: [Worker(n) for n in range(3)])
     runs: int = 0
     _planted: int = 0
-
-    def close(self) -> None:
-        """End the workers."""
-        for worker in self.workers:
-            worker.end()
 
     def explore(self, scenario: Scenario, *, runs: int) -> None:
         """Every plan with one deviation, in an order of chance, and then ``runs`` with several.
@@ -204,14 +196,3 @@ def _check_end(end: Ended) -> None:
 
 def _left(submissions: list[Submission]) -> list[str]:
     return [str(sorted(one.request.named)) for one in submissions if not one.delivered]
-
-
-@contextmanager
-def explorer() -> Iterator[Explorer]:
-    """An explorer over the test database."""
-    made = Explorer()
-    try:
-        yield made
-    finally:
-        made.close()
-        connection.close()
