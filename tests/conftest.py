@@ -186,6 +186,29 @@ def django_db_modify_db_settings() -> None:
         database["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"  # no power cut matters
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _what_migrations_wrote_stays() -> Iterator[None]:
+    """After a test with transactions of its own, every other table is emptied.
+
+    Django empties all of them and finds out again what belongs there, which takes longer than
+    most of these tests do.
+    """
+    from django.db import connection, transaction
+    from django.test import TransactionTestCase
+
+    written = {"django_content_type", "auth_permission"}
+
+    def empty_tables(case: TransactionTestCase) -> None:
+        tables = set(connection.introspection.django_table_names(only_existing=True)) - written
+        with transaction.atomic(), connection.cursor() as cursor:
+            for table in tables:  # in any order: references are looked at in the end
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def redis_server() -> Iterator[RedisServer]:
     """The tests' Redis, running and empty, whatever the last test did to it.

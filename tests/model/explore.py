@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.db import connection
 from django.test import override_settings
 
 from amocrm import models
@@ -43,17 +41,12 @@ class Scenario:
 
 @dataclass
 class Explorer:
-    """Runs plans over a few workers that live as long as the explorer."""
+    """Runs plans over a few workers and the test database."""
 
     world: World = field(default_factory=World)
     workers: list[Worker] = field(default_factory=lambda: [Worker(n) for n in range(3)])
     runs: int = 0
     _planted: int = 0
-
-    def close(self) -> None:
-        """End the workers."""
-        for worker in self.workers:
-            worker.end()
 
     def explore(self, scenario: Scenario, *, runs: int) -> None:
         """Every plan with one deviation, in an order of chance, and then ``runs`` with several.
@@ -218,14 +211,3 @@ def _check_end(end: Ended) -> None:
 
 def _left(jobs: Sequence[Submission | Parting]) -> list[str]:
     return [str(one) for one in jobs if not one.is_done]
-
-
-@contextmanager
-def explorer() -> Iterator[Explorer]:
-    """An explorer over the test database."""
-    made = Explorer()
-    try:
-        yield made
-    finally:
-        made.close()
-        connection.close()
