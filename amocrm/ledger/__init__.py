@@ -20,7 +20,6 @@ says where a person's other leads stand.
 
 from amocrm.ledger.claims import adopt, claim, is_claim_of, record, release, supersede
 from amocrm.ledger.contacts import contact_key, forget_contact, link, mark_on_contact, set_apart
-from amocrm.ledger.ignored import identifying
 from amocrm.ledger.namings import count_naming
 from amocrm.ledger.proposals import kept_apart, partners
 from amocrm.ledger.resolution import CreationPending, resolve
@@ -36,7 +35,6 @@ __all__ = [
     "count_naming",
     "forget_account",
     "forget_contact",
-    "identifying",
     "is_claim_of",
     "is_recorded",
     "kept_apart",

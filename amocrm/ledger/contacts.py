@@ -11,7 +11,7 @@ from amocrm.counters import Event, count
 from amocrm.errors import PersonChanged
 from amocrm.identity import IdentityKey
 from amocrm.ledger import ignored, proposals
-from amocrm.ledger.resolution import resolve_rows
+from amocrm.ledger.resolution import Resolution, resolve_rows
 from amocrm.ledger.rows import ChangedMeanwhile, change, enter, locked, owners
 from amocrm.ledger.state import PersonState, person_changed, state_of
 from amocrm.locks.names import lock_name
@@ -37,26 +37,33 @@ def link(person: PersonState, contact_id: int, carried: Iterable[IdentityKey] = 
     :class:`CreationPending` when it must but cannot yet.
     """
     contact = contact_key(contact_id)
-    if {contact, *carried} <= person.identities:
+    new = {contact, *carried} - person.identities
+    if not new:
         return person
-    keys = {contact, *carried} | person.identities
     try:
         with transaction.atomic():
-            locked(owners(person.account, keys).values())  # all of them, in the order of ids
-            # The contact first: what somebody else's carries is nothing to this person.
-            resolution = resolve_rows(
-                person.account, sorted({contact} | person.identities), expected=person
-            )
+            resolution = Resolution(person)
+            if contact in new:
+                # First: what somebody else's contact carries is nothing to this person.
+                locked(owners(person.account, new | person.identities).values())
+                resolution = _with(resolution, {contact})
             if contact in resolution.state.identities and not resolution.pending:
-                resolution = resolution.then(
-                    resolve_rows(person.account, sorted(keys), expected=resolution.state)
-                )
+                resolution = _with(resolution, new)
     except (IntegrityError, ChangedMeanwhile) as error:
         raise person_changed(person.lock_name, "somebody else was entering identities") from error
     state = resolution.conclude()
     if resolution.merged:
         raise PersonChanged("two people turned out to be one", lock_name=state.lock_name)
     return state
+
+
+def _with(before: Resolution, keys: Collection[IdentityKey]) -> Resolution:
+    """The person of ``before`` with these, too."""
+    person = before.state
+    if person.identities.issuperset(keys):
+        return before
+    everything = sorted(person.identities.union(keys))
+    return before.then(resolve_rows(person.account, everything, expected=person))
 
 
 def set_apart(

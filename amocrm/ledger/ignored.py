@@ -17,6 +17,8 @@ from amocrm.models import Identity, IgnoredIdentity
 
 def identifying(account: str, keys: Collection[IdentityKey]) -> frozenset[IdentityKey]:
     """Those of ``keys`` that may identify somebody."""
+    if not keys:
+        return frozenset()
     rows = IgnoredIdentity.objects.filter(
         account=account, kind__in={key.kind for key in keys}, value__in={key.value for key in keys}
     )

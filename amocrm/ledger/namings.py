@@ -30,40 +30,43 @@ logger = get_logger(__name__)
 Pair = tuple[IdentityKey, IdentityKey]
 
 
-def count_naming(account: str, named: Iterable[IdentityKey], name: str) -> None:
-    """Remember what one form has named together; what names too many is nobody's from now on.
+def count_naming(account: str, named: Iterable[IdentityKey], name: str) -> frozenset[IdentityKey]:
+    """Remember what one form has named together. The answer is what still identifies: what names
+    too many is nobody's from now on.
 
     While the person whom it names may have a lead on its way, that waits for the next form.
     """
-    named = sorted(named)
-    emails = [key for key in named if key.kind == "email"]
-    phones = [key for key in named if key.kind == "phone"]
+    keys = ignored.identifying(account, frozenset(named))
+    emails = sorted(key for key in keys if key.kind == "email")
+    phones = sorted(key for key in keys if key.kind == "phone")
+    too_many = set()
     for email, phone in product(emails, phones):
         _, is_new = NamedTogether.objects.get_or_create(
             account=account, email=email.value, phone=phone.value, defaults={"name": name[:255]}
         )
         if is_new:
-            for key in (email, phone):
-                _check(account, key)
+            too_many |= {key for key in (email, phone) if _stops_identifying(account, key)}
+    return keys - too_many
 
 
-def _check(account: str, key: IdentityKey) -> None:
+def _stops_identifying(account: str, key: IdentityKey) -> bool:
     named_with = list(_rows(account, key))
     people = _together(named_with)
     if len(people) <= conf.current().identity_max_people:
-        return
+        return False
     try:
         with transaction.atomic():
             _part_whom_it_joined(account, key, people)
             is_new = ignored.ignore(account, key, people=len(people))
     except CreationPending:
         logger.info("🚷 [DEDUP] %s names too many; its person has a lead on its way", key.kind)
-        return
+        return False
     if is_new:
         logger.warning(
             "🚷 [DEDUP] It names %s people, and nobody from now on: %s", len(people), key.value
         )
         count(Event.NAMES_TOO_MANY)
+    return True
 
 
 def _rows(account: str, key: IdentityKey) -> Iterator[tuple[IdentityKey, str]]:

@@ -103,10 +103,10 @@ def resolve_rows(
     Rows are locked in the order of their ids and identities inserted in theirs, so that two
     processes that name the same people in opposite order cannot wait for each other.
     """
-    keys = sorted(ignored.identifying(account, keys))
-    if not keys:  # each has stopped identifying a moment ago
-        raise ChangedMeanwhile
     known = owners(account, keys)
+    new = sorted(ignored.identifying(account, set(keys) - known.keys()))
+    if not (known or new):  # each has stopped identifying a moment ago
+        raise ChangedMeanwhile
     people = locked(known.values())
     if owners(account, keys) != known:
         raise ChangedMeanwhile
@@ -121,20 +121,19 @@ def resolve_rows(
     elif one:
         person = merge(one)
     else:
-        person = Person.objects.create(account=account, lock_name=lock_name(keys))
+        person = Person.objects.create(account=account, lock_name=lock_name(new))
     proposed = 0 if claimed else sum(proposals.propose(person, other) for other in others)
 
-    state = state_of(person)
-    new = [key for key in keys if key not in known]
-    entered = new if limit is None else _within(limit, state, new)
+    entered = new
+    if new and people and limit is not None:
+        entered = _within(limit, state_of(person), new)
     if entered:
         enter(person, entered)
         if people:
             change(person)
-        state = state_of(person)
     strangers = {other.pk for other in beyond}
     return Resolution(
-        state=state,
+        state=state_of(person),
         merged=0 if claimed or not one else len(one) - 1,
         proposed=proposed,
         left_out=tuple(

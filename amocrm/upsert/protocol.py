@@ -60,9 +60,7 @@ def upsert_lead(request: LeadRequest, progress: Progress) -> LeadResult:
 
 def _identifying(request: LeadRequest, settings: conf.AmoSettings) -> frozenset[IdentityKey]:
     named = without_ignored(request.named, settings.ignored_identities, settings.phone_region)
-    identifying = ledger.identifying(settings.account, named)
-    ledger.count_naming(settings.account, identifying, request.name)
-    return ledger.identifying(settings.account, identifying)
+    return ledger.count_naming(settings.account, named, request.name)
 
 
 def _upsert(

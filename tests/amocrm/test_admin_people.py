@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from amocrm import conf, ledger
 from amocrm.identity import IdentityKey
-from amocrm.ledger import PersonState
+from amocrm.ledger import PersonState, ignored
 from amocrm.management.shell_user import shell_user
 from amocrm.models import IgnoredIdentity, MergeProposal, Person
 from tests.amocrm.test_admin import staff
@@ -227,10 +227,10 @@ def test_an_operator_adds_and_removes_what_names_nobody(typed: str, kind: str, v
 
     row = IgnoredIdentity.objects.get()
     assert (row.account, row.kind, row.value, row.added_by) == (account, kind, value, "olga")
-    assert ledger.identifying(account, {key}) == set()
+    assert ignored.identifying(account, {key}) == set()
     url = reverse("admin:amocrm_ignoredidentity_delete", args=[row.pk])
     client.post(url, {"post": "yes"})
-    assert ledger.identifying(account, {key}) == {key}
+    assert ignored.identifying(account, {key}) == {key}
 
 
 @pytest.mark.parametrize(
