@@ -14,7 +14,8 @@ class Person(models.Model):
     """Somebody in one amoCRM account: everything that has been named together.
 
     ``version`` rises with every write, and every write is conditional on it.
-    ``creating_since`` is set while a lead may be on its way to the CRM and nobody knows yet.
+    ``creating_since`` is set while a lead may be on its way to the CRM and nobody knows yet;
+    ``next_look_at`` is when it is worth looking for that again.
     """
 
     account = models.CharField(_("account"), max_length=255)
@@ -24,6 +25,7 @@ class Person(models.Model):
     version = models.PositiveBigIntegerField(_("version"), default=0)
     creating_since = models.DateTimeField(_("creating since"), null=True, blank=True)
     creating_ref = models.CharField(_("created for"), max_length=255, blank=True)
+    next_look_at = models.DateTimeField(null=True, blank=True, editable=False)
     merged_into = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,

@@ -18,7 +18,15 @@ operators make of them; ``namings`` and ``ignored`` know what identifies nobody.
 says where a person's other leads stand.
 """
 
-from amocrm.ledger.claims import adopt, claim, is_claim_of, record, release, supersede
+from amocrm.ledger.claims import (
+    adopt,
+    claim,
+    is_claim_of,
+    looked_in_vain,
+    record,
+    release,
+    supersede,
+)
 from amocrm.ledger.contacts import contact_key, forget_contact, link, mark_on_contact, set_apart
 from amocrm.ledger.namings import count_naming
 from amocrm.ledger.proposals import kept_apart, partners
@@ -39,6 +47,7 @@ __all__ = [
     "is_recorded",
     "kept_apart",
     "link",
+    "looked_in_vain",
     "mark_on_contact",
     "owners",
     "partners",

@@ -32,6 +32,7 @@ class PersonState:
     lead_recorded_at: datetime | None
     creating_since: datetime | None
     creating_ref: str
+    next_look_at: datetime | None
     identities: frozenset[IdentityKey]
     on_contact: frozenset[IdentityKey]
 
@@ -79,6 +80,7 @@ def state_of(person: Person) -> PersonState:
         lead_recorded_at=person.lead_recorded_at,
         creating_since=person.creating_since,
         creating_ref=person.creating_ref,
+        next_look_at=person.next_look_at,
         identities=frozenset(seen),
         on_contact=frozenset(key for key, on_contact in seen.items() if on_contact),
     )
