@@ -100,7 +100,15 @@ pytest_plugins = ("tests.project_copy",)
 
 # --- one process or several --------------------------------------------------------------------
 
-_LONG = ("tests/model/", "tests/chaos/", "tests/chaos/test_storms.py")
+# From the shortest to the longest.
+_LONG = (
+    "tests/amocrm/api/test_rate_limit.py",
+    "tests/config/launcher/",
+    "tests/model/",
+    "tests/browser/",
+    "tests/chaos/",
+    "tests/chaos/test_storms.py",
+)
 # One process for all of each: they share a service or a browser, and a machine has two cores.
 _TOGETHER = ("tests/chaos/test_storms.py", "tests/chaos/", "tests/browser/")
 
@@ -112,8 +120,8 @@ def is_one_of_several(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """``-n auto``: one for each core, and one that mostly waits for the storms."""
-    return (os.cpu_count() or 1) + 1
+    """``-n auto``: one for each core, and two that wait: for the storms, for what time brings."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(optionalhook=True)
