@@ -11,6 +11,7 @@ between them: each has its own Redis, database, sandbox and ports, started when 
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import socket
@@ -137,6 +138,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     made = LoadScopeScheduling(config, log)
     made._split_scope = scope
     return made
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there by now stays to the end: the collector need not look through it each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.hookimpl(optionalhook=True)
