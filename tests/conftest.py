@@ -11,6 +11,7 @@ between them: each has its own Redis, database, sandbox and ports, started when 
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import socket
@@ -102,7 +103,15 @@ pytest_plugins = ("tests.project_copy",)
 
 # --- one process or several --------------------------------------------------------------------
 
-_LONG = ("tests/model/", "tests/chaos/", "tests/chaos/test_storms.py")
+# From the shortest to the longest.
+_LONG = (
+    "tests/amocrm/api/test_rate_limit.py",
+    "tests/config/launcher/",
+    "tests/model/",
+    "tests/browser/",
+    "tests/chaos/",
+    "tests/chaos/test_storms.py",
+)
 # One process for all of each: they share a service or a browser, and a machine has two cores.
 _TOGETHER = ("tests/chaos/test_storms.py", "tests/chaos/", "tests/browser/")
 
@@ -114,8 +123,8 @@ def is_one_of_several(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """``-n auto``: one for each core, and one that mostly waits for the storms."""
-    return (os.cpu_count() or 1) + 1
+    """``-n auto``: one for each core, and two that wait: for the storms, for what time brings."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -131,6 +140,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     made = LoadScopeScheduling(config, log)
     made._split_scope = scope
     return made
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there by now stays to the end: the collector need not look through it each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.hookimpl(optionalhook=True)
