@@ -1,9 +1,9 @@
 """How many people an e-mail or phone names: one that names too many is nobody's.
 
 Counted are the different e-mails with which forms have named a phone, and the different phones
-with which they have named an e-mail; those that came with one full name (two words or more) count
-once. Above ``IDENTITY_MAX_PEOPLE`` the identity stops identifying, and those whom it alone had
-made one person are parted again.
+with which they have named an e-mail; those that came with one name count once, unless it is too
+short to say anything. Above ``IDENTITY_MAX_PEOPLE`` the identity stops identifying, and those
+whom it alone had made one person are parted again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from amocrm.models import NamedTogether
 
 logger = get_logger(__name__)
 
-Pair = tuple[IdentityKey, IdentityKey]
+LEAST_LETTERS = 3  # of a name that tells people apart
 
 
 def count_naming(account: str, named: Iterable[IdentityKey], name: str) -> frozenset[IdentityKey]:
@@ -78,11 +78,11 @@ def _rows(account: str, key: IdentityKey) -> Iterator[tuple[IdentityKey, str]]:
 
 
 def _together(named_with: Iterable[tuple[IdentityKey, str]]) -> list[set[IdentityKey]]:
-    """Those that came with one full name are one person; the earliest first."""
+    """Those that came with one name are one person; the earliest first."""
     people: dict[object, set[IdentityKey]] = defaultdict(set)
     for key, name in named_with:
-        words = name.casefold().split()
-        people[tuple(words) if len(words) > 1 else key].add(key)
+        said = " ".join(name.casefold().split())
+        people[said if len(said) >= LEAST_LETTERS else key].add(key)
     return list(people.values())
 
 
