@@ -23,6 +23,7 @@ def main() -> int:
 
         _say("intake")
         sections.append(intake.over_http(place))
+        sections.append(intake.among_slow_senders(place))
         sections.append(intake.into_sqlite())
         _say("deliveries")
         sections.append(deliveries.per_second())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import requests
 from django.db import connection
@@ -12,11 +14,15 @@ from django.test.utils import override_settings
 from benchmarks.ground import Ground, web_server
 from benchmarks.table import Row, Section, milliseconds
 from benchmarks.timing import Timing, in_turns, repeat
+from config.web_worker import allow_connections
 from leads.intake import accept_submission
 from leads.models import Submission
 
 POSTS = 100
 INSERTS = 100
+IDLE, HALF_SENT = 1000, 200
+_HALF_A_HEADER = b"POST /api/landing/submit HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Le"
+_ONE_BYTE = _HALF_A_HEADER + b"ngth: 60\r\nContent-Type: application/json\r\n\r\n{"
 ROUNDS = 3
 _numbers = itertools.count()
 
@@ -36,6 +42,25 @@ def over_http(place: Ground) -> Section:
     others = (_row("POST, Redis refuses", refusing), _row("POST, Redis frozen", frozen))
     rows = [baseline, *(row.against(baseline) for row in others)]
     return Section(f"A form over HTTP: median of {POSTS}, the worst beside it", rows)
+
+
+def among_slow_senders(place: Ground) -> Section:
+    """``POST`` alone, and while others hold connections on which they send next to nothing."""
+    allow_connections()
+    with web_server(place), requests.Session() as session, ExitStack() as slow:
+        session.trust_env = False
+        post = _poster(session, f"{place.web_url}/api/landing/proftest")
+        calm = repeat(post, POSTS)
+        for many, sent in ((IDLE, b""), (HALF_SENT, _HALF_A_HEADER), (HALF_SENT, _ONE_BYTE)):
+            for _ in range(many):
+                sender = socket.create_connection(("127.0.0.1", place.web_port), timeout=30)
+                slow.enter_context(sender)
+                sender.sendall(sent)
+        besieged = repeat(post, POSTS)
+    _forget()
+    baseline = _row("POST, nobody else", calm)
+    title = f"A form among {IDLE} idle connections and {2 * HALF_SENT} half-sent ones: median"
+    return Section(title, [baseline, _row("POST, among them", besieged).against(baseline)])
 
 
 def into_sqlite() -> Section:

@@ -18,19 +18,13 @@ if TYPE_CHECKING:
 
 settings_or_exit()
 
-# With DEBUG, pages show settings and tracebacks: nobody but this machine may ask for them.
-bind = [f"{'127.0.0.1' if settings.DEBUG else '0.0.0.0'}:{settings.PORT}"]  # noqa: S104
-worker_class = "gthread"
+_host = f"[{settings.WEB_HOST}]" if ":" in settings.WEB_HOST else settings.WEB_HOST
+bind = [f"{_host}:{settings.PORT}"]
+worker_class = "config.web_worker.WebWorker"
 workers = 2
 threads = 8
 timeout = 60
 graceful_timeout = 10
-keepalive = 5
-# The application takes 64 KiB at most; these bound what comes before it looks.
-limit_request_line = 4094
-limit_request_fields = 100
-# Whether a proxy's word on the scheme counts is for Django to judge, by TRUSTED_PROXIES.
-secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True  # it would lie in the user's home folder
 proc_name = "lead-gateway"
 logconfig_dict = settings.LOGGING

@@ -50,6 +50,7 @@ def logging_config(*, log_format: str, masked: bool, secrets: Iterable[str]) -> 
             "django.server": {"handlers": [], "level": "INFO", "propagate": True},
             "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
             "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
+            "waitress.queue": {"level": "ERROR"},  # that some wait for a thread is no trouble
             # Scanners ask for hosts of their own all day; they get a 400 and no traceback.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             # A line per sweep and per message would bury the story of a lead.

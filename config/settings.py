@@ -26,6 +26,7 @@ env = Environment.load(BASE_DIR / "env.env")
 
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.secret("SECRET_KEY")
+WEB_HOST = env.parsed("WEB_HOST", values.ip_address, "127.0.0.1")
 PORT = env.integer("PORT", 3000, minimum=1, maximum=65535)
 
 REDIS_ENABLED = env.flag("REDIS_ENABLED", default=True)
@@ -71,6 +72,11 @@ if not SECRET_KEY.strip() and not DEBUG:
         "SECRET_KEY is not set: put a long random text into env.env, such as python3 -c 'import"
         " secrets; print(secrets.token_urlsafe(50))' prints, or set DEBUG=true on a machine of your"
         " own."
+    )
+if DEBUG and not is_loopback(WEB_HOST):
+    raise ConfigError(
+        f"WEB_HOST is {WEB_HOST} while DEBUG is true: pages show settings and tracebacks then, so"
+        " nobody but this machine may ask for them. Set DEBUG=false, or leave WEB_HOST empty."
     )
 if LOCK_TTL < 2 * AMOCRM_TIMEOUT:
     raise ConfigError(

@@ -7,6 +7,7 @@ raises :class:`ValueError` whose text says how the value should look.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import re
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,15 @@ def origin(text: str) -> str:
     if "#" in text or "?" in text:
         raise ValueError(advice)
     return f"{url.scheme}://{url.netloc.lower()}"
+
+
+def ip_address(text: str) -> str:
+    """Return an address of this machine to listen at."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        advice = "write an IP address, as 127.0.0.1, or 0.0.0.0 for every address"
+        raise ValueError(advice) from None
 
 
 def host_pattern(text: str) -> str:

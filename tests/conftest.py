@@ -60,6 +60,7 @@ ENVIRONMENT = {
     "SECRET_KEY": "a secret key for the tests alone, of more than fifty characters",
     "DEBUG": "true",
     "ALLOWED_HOSTS": "testserver",
+    "WEB_HOST": "127.0.0.1",
     "PORT": str(free_port()),
     "DATABASE_URL": _database_url(),
     "REDIS_ENABLED": os.environ.get("TEST_REDIS", "true"),

@@ -30,11 +30,11 @@ from config.loopback import is_loopback
 def require_free_port() -> None:
     """Raise :class:`ConfigError` if another program has the web server's port."""
     port = settings.PORT
-    address = "127.0.0.1" if settings.DEBUG else "0.0.0.0"  # noqa: S104
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in settings.WEB_HOST else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((address, port))
+            probe.bind((settings.WEB_HOST, port))
         except PermissionError:
             raise ConfigError(f"PORT is {port}: this user may not listen there.") from None
         except OSError:
