@@ -13,7 +13,7 @@ from rest_framework.test import APIClient, APIRequestFactory
 
 from leads.api.parsers import BodyTooBig, BoundedJSONParser
 from leads.models import Submission
-from tests.leads.forms import PROFTEST_URL, SUBMIT_URL
+from tests.leads.forms import EXPRESS, PROFTEST, PROFTEST_URL, SUBMIT_URL
 
 pytestmark = pytest.mark.django_db
 
@@ -112,6 +112,18 @@ def test_malformed_json_is_400(api: APIClient, body: bytes) -> None:
 def test_a_number_beyond_all_bounds_is_400(api: APIClient, proftest: dict[str, Any]) -> None:
     body = json.dumps(proftest | {"metadata": {"a": 0}}).replace('"a": 0', '"a": 1e999').encode()
     assert list(answer_of(post(api, body), 400)["fields"]) == ["metadata"]
+
+
+@pytest.mark.parametrize("field", [*PROFTEST, *EXPRESS, "answers", "ignored"])
+@pytest.mark.parametrize("url", [PROFTEST_URL, SUBMIT_URL])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_number_that_is_too_long_for_a_float_is_no_500(
+    api: APIClient, url: str, field: str, sign: str
+) -> None:
+    number = int(sign + "9" * 400)
+    for value in (number, [number], {"a": number}, [{"answer": number, "questionNumber": number}]):
+        body = PROFTEST | EXPRESS | {field: value}
+        assert api.post(url, body, format="json").status_code in (202, 400)
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete", "options"])
