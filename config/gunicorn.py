@@ -31,6 +31,9 @@ limit_request_line = 4094
 limit_request_fields = 100
 # Whether a proxy's word on the scheme counts is for Django to judge, by TRUSTED_PROXIES.
 secure_scheme_headers: dict[str, str] = {}
+# Else whoever calls from this machine, a proxy with a stranger's headers included, would say
+# where the service lies, and with it where each statusUrl points.
+forwarder_headers = ""
 control_socket_disable = True  # it would lie in the user's home folder
 proc_name = "lead-gateway"
 logconfig_dict = settings.LOGGING
