@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -104,7 +105,10 @@ if METRICS_TOKEN and not (is_visible_ascii(METRICS_TOKEN) and len(METRICS_TOKEN)
 
 # --- Django ----------------------------------------------------------------------------------
 
-SECRET_KEY = SECRET_KEY or "only-for-debug-on-this-machine"
+# Without one, sessions end with the process that made them: a key that everybody knows would let
+# anybody make one.
+if not SECRET_KEY.strip():
+    SECRET_KEY = secrets.token_urlsafe(50)
 
 # The documented checks are `curl http://localhost:…` on the server itself, so loopback names
 # are always served.
@@ -129,6 +133,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.debug.refuse_foreign_hosts",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -201,6 +206,7 @@ STORAGES = {
 SECURE_SSL_REDIRECT = False
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]  # HSTS and the redirect: the proxy's
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.debug.NoCredentials"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
