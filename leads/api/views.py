@@ -117,7 +117,7 @@ class SubmissionStatusView(LandingView):
             "leadId": str(submission.pk),
             "status": submission.status,
         }
-        if getattr(request.user, "is_staff", False):
+        if _may_see(request.user):
             body |= _for_staff(submission)
         return Response(body)
 
@@ -153,6 +153,13 @@ def _accepted(request: Request, accepted: Accepted) -> dict[str, Any]:
         "status": accepted.status,
         "statusUrl": request.build_absolute_uri(path),
     }
+
+
+def _may_see(user: Any) -> bool:
+    """Whether ``user`` is staff that may view submissions, as in the admin."""
+    if not getattr(user, "is_staff", False):
+        return False
+    return any(user.has_perm(f"leads.{one}_submission") for one in ("view", "change"))
 
 
 def _for_staff(submission: Submission) -> dict[str, Any]:
