@@ -133,7 +133,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "config.debug.refuse_foreign_hosts",
+    "config.debug.hosts.refuse_foreign_hosts",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -206,7 +206,7 @@ STORAGES = {
 SECURE_SSL_REDIRECT = False
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]  # HSTS and the redirect: the proxy's
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
-DEFAULT_EXCEPTION_REPORTER_FILTER = "config.debug.NoCredentials"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.debug.page.NoCredentials"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG

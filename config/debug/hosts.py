@@ -1,24 +1,11 @@
-"""What Django's error pages of ``DEBUG`` show, and to whom."""
+"""No error page for a host that is not ours."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
-from django.views.debug import SafeExceptionReporterFilter
-
-from config.privacy import without_credentials
-
-
-class NoCredentials(SafeExceptionReporterFilter):
-    """Settings as Django shows them, and without the passwords inside of URLs."""
-
-    def cleanse_setting(self, key: Any, value: Any) -> Any:
-        """``value`` as it may be shown."""
-        value = super().cleanse_setting(key, value)
-        return without_credentials(value) if isinstance(value, str) else value
 
 
 def refuse_foreign_hosts(
