@@ -29,8 +29,8 @@ class Submission(models.Model):
     form = models.CharField(_("form"), max_length=8, choices=Form.choices)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
 
-    # What was sent, as it was sent.
-    name = models.CharField(_("name"), max_length=255)
+    # What was sent, as it was sent, less what nobody can see.
+    name = models.CharField(_("name"), max_length=255, blank=True)
     email = models.CharField(_("e-mail"), max_length=320, blank=True)
     phone = models.CharField(_("phone"), max_length=64, blank=True)
     source = models.CharField(_("source"), max_length=255, blank=True)
@@ -39,6 +39,8 @@ class Submission(models.Model):
     answers = models.JSONField(_("answers"), default=dict, blank=True)
     utm = models.JSONField(_("UTM"), default=dict, blank=True)
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
+    # What of it was not read as it was sent: leads.remarks.
+    remarks = models.JSONField(_("remarks"), default=list, blank=True)
 
     # Idempotency, as the landing asked for it. No key is NULL: those never collide.
     idempotency_key = models.CharField(  # noqa: DJ001

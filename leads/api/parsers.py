@@ -48,17 +48,17 @@ class BoundedJSONParser(BaseParser):
             raise ParseError(_("The request is not valid JSON.")) from error
         if not isinstance(parsed, dict):
             raise ParseError(_("The request must be a JSON object."))
-        if _is_deeper(parsed, MAX_DEPTH):
+        if is_deeper(parsed, MAX_DEPTH):
             raise ParseError(_("The value is nested too deeply."))
         return parsed
 
 
-def _is_deeper(value: Any, levels: int) -> bool:
+def is_deeper(value: Any, levels: int) -> bool:
     """Whether something lies in ``value`` more than so many levels deep."""
     if not isinstance(value, dict | list):
         return False
     inner = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
+    return levels == 0 or any(is_deeper(one, levels - 1) for one in inner)
 
 
 def _refuse_constant(name: str) -> NoReturn:
