@@ -19,11 +19,12 @@ from rest_framework.views import APIView
 
 from amocrm.text.printable import is_printable
 from leads.api.exceptions import IdempotencyKeyReused, LengthRequired, TooManyRequests
-from leads.api.parsers import BoundedJSONParser
+from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextParser
 from leads.api.serializers import ExpressSerializer, LandingSerializer, ProftestSerializer
 from leads.api.throttles import LandingThrottle, StatusThrottle
 from leads.intake import Accepted, KeyReused, accept_submission
 from leads.models import Submission
+from leads.remarks import Code
 
 _MAX_KEY = 255
 
@@ -31,9 +32,9 @@ _MAX_KEY = 255
 class _AlwaysJSON(BaseContentNegotiation):
     """A lead must not be lost for an ``Accept`` header."""
 
-    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> BaseParser | None:
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == media_type), None)
+        return next((parser for parser in parsers if parser.takes(media_type)), None)
 
     def select_renderer(
         self,
@@ -46,12 +47,12 @@ class _AlwaysJSON(BaseContentNegotiation):
 
 
 class LandingView(APIView):
-    """What every view of this API shares: JSON in, JSON out, nothing kept by caches."""
+    """What every view of this API shares: a form in, JSON out, nothing kept by caches."""
 
     authentication_classes: Sequence[Any] = ()
     permission_classes: Sequence[Any] = ()
     throttle_classes: Sequence[Any] = (LandingThrottle,)
-    parser_classes = (BoundedJSONParser,)
+    parser_classes = (BoundedJSONParser, TextParser, MultipartParser)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = _AlwaysJSON
     # Preflights are answered before they get here.
@@ -74,7 +75,10 @@ class _FormView(LandingView):
         """Accept the form: 202 means that it is committed."""
         if "Transfer-Encoding" in request.headers:
             raise LengthRequired
-        serializer = self.serializer(data=request.data)
+        form = _form_of(request)
+        serializer = self.serializer(data=form)
+        if form.files:
+            serializer.remarks.add("files", Code.FILES, ", ".join(form.files))
         serializer.is_valid(raise_exception=True)
         try:
             accepted = accept_submission(
@@ -82,7 +86,7 @@ class _FormView(LandingView):
                 data=serializer.validated_data,
                 named=serializer.named,
                 idempotency_key=_idempotency_key(request),
-                body=request.data,
+                body=form,
             )
         except KeyReused as error:
             raise IdempotencyKeyReused from error
@@ -130,6 +134,11 @@ class NotFoundView(LandingView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Raises ``NotFound``, before anything is asked of the caller."""
         raise NotFound(_("There is no such address."))
+
+
+def _form_of(request: Request) -> Form:
+    # Nothing parses an empty body.
+    return request.data if isinstance(request.data, Form) else Form(request.data)
 
 
 def _idempotency_key(request: Request) -> str | None:
