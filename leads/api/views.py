@@ -70,6 +70,20 @@ class LandingView(APIView):
 
 class _FormView(LandingView):
     serializer: type[LandingSerializer]
+    _counted: Sequence[Any] = ()
+
+    def get_throttles(self) -> list[Any]:
+        """As usual, and remembered."""
+        self._counted = super().get_throttles()
+        return list(self._counted)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """A form that is refused uses up nobody's limit: one address may stand for many people,
+        a proxy or a site that posts for its visitors."""
+        if not isinstance(exc, TooManyRequests):
+            for throttle in self._counted:
+                throttle.give_back()
+        return super().handle_exception(exc)
 
     def post(self, request: Request) -> Response:
         """Accept the form: 202 means that it is committed."""
