@@ -19,7 +19,8 @@ from django.utils.translation import ngettext
 from amocrm.account.links import lead_url
 from leads import conf
 from leads.delivery import dispatch, lease
-from leads.models import DeliveryAttempt, Submission
+from leads.models import DeliveryAttempt, RefusedForm, Submission
+from leads.refused.page import RefusedFormAdmin
 from leads.remarks import sentence
 
 if TYPE_CHECKING:
@@ -165,6 +166,9 @@ class SubmissionAdmin(_SubmissionAdmin):
         else:
             text = str(_("Everything selected is delivered, or is being delivered just now."))
             self.message_user(request, text, messages.WARNING)
+
+
+admin.site.register(RefusedForm, RefusedFormAdmin)
 
 
 def _revive(submission: Submission) -> bool:

@@ -15,6 +15,7 @@ class LeadsSettings:
 
     phone_region: str
     throttle: str
+    logs_people: bool
     trusted_proxies: int
     redis_enabled: bool
     dispatch_options: dict[str, Any]
@@ -29,6 +30,7 @@ def current() -> LeadsSettings:
     return LeadsSettings(
         phone_region=settings.PHONE_REGION,
         throttle=settings.LANDING_THROTTLE,
+        logs_people=settings.LOG_PII == "full",
         trusted_proxies=settings.TRUSTED_PROXIES,
         redis_enabled=settings.REDIS_ENABLED,
         dispatch_options=settings.DISPATCH_TRANSPORT_OPTIONS,

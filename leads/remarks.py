@@ -27,6 +27,7 @@ FIELDS = {
     "answers": gettext_lazy("answers"),
     "proftestAnswers": gettext_lazy("answers"),
     "files": gettext_lazy("files"),
+    "form": gettext_lazy("form"),
 }
 
 
@@ -40,6 +41,8 @@ class Code(StrEnum):
     CUT = "cut"  # how many characters are left
     TOO_MANY = "too_many"  # how many values are left
     FILES = "files"  # their names
+    REFUSED = "refused"  # what the sender was told
+    MENDED = "mended"  # when it came
 
 
 _SENTENCES = {
@@ -52,6 +55,8 @@ _SENTENCES = {
     Code.CUT: gettext_noop("%(field)s: too long, cut to %(value)s characters"),
     Code.TOO_MANY: gettext_noop("%(field)s: too much, only the first %(value)s values were kept"),
     Code.FILES: gettext_noop("%(field)s: not kept: %(value)s"),
+    Code.REFUSED: gettext_noop("%(field)s: the sender was told: %(value)s"),
+    Code.MENDED: gettext_noop("%(field)s: refused at %(value)s, mended by an operator"),
 }
 
 

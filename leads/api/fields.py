@@ -6,7 +6,7 @@ None of them refuses anything: whoever can be reached is not sent away for a det
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, ClassVar, cast
 from urllib.parse import parse_qs
@@ -103,7 +103,7 @@ class ObjectField(LenientField):
         if not isinstance(data, dict):
             self.remark(Code.UNREADABLE, as_json(data))
             return {}
-        copied: dict[str, Any] = Copy(self).of(data)
+        copied: dict[str, Any] = Copy(self.remark).of(data)
         return copied
 
 
@@ -115,7 +115,7 @@ class AnswersField(LenientField):
     def read(self, data: Any) -> Any:
         """A bounded copy."""
         data = from_json(data)
-        return Copy(self).of(data if isinstance(data, dict | list) else [data])
+        return Copy(self.remark).of(data if isinstance(data, dict | list) else [data])
 
 
 class ProftestAnswersField(LenientField):
@@ -132,7 +132,7 @@ class ProftestAnswersField(LenientField):
         given = [one for one in (data if isinstance(data, list) else [data]) if one is not None]
         if len(given) > _MOST_ANSWERS:
             self.remark(Code.TOO_MANY, _MOST_ANSWERS)
-        copy = Copy(self)
+        copy = Copy(self.remark)
         return [self._answer(one, copy) for one in given[:_MOST_ANSWERS]]
 
     def _answer(self, given: Any, copy: Copy) -> dict[str, Any]:
@@ -178,23 +178,23 @@ class UtmField(LenientField):
 
 
 class Copy:
-    """Bounded copies of JSON values for one field: what is nested too deeply becomes its text,
+    """Bounded copies of JSON values: what is nested too deeply becomes its text,
     and so do numbers that no database keeps."""
 
-    max_depth = 5
     max_values = 2000
     max_key = 255
     max_text = 8000
     max_number = 10**18
 
-    def __init__(self, field: LenientField) -> None:
-        self._field = field
+    def __init__(self, remark: Callable[[Code, object], None], *, max_depth: int = 5) -> None:
+        self._remark = remark
+        self._max_depth = max_depth
         self._count = 0
 
     def of(self, value: Any, depth: int = 0) -> Any:
         """A copy, cleaned and cut."""
         self._count += 1
-        if isinstance(value, dict | list) and depth >= self.max_depth and value:
+        if isinstance(value, dict | list) and depth >= self._max_depth and value:
             return self._text(as_json(value))
         match value:
             case dict():
@@ -212,11 +212,14 @@ class Copy:
     def _has_room(self) -> bool:
         if self._count < self.max_values:
             return True
-        self._field.remark(Code.TOO_MANY, self.max_values)
+        self._remark(Code.TOO_MANY, self.max_values)
         return False
 
     def _text(self, text: str) -> str:
-        return self._field.cut(clean_lines(text), self.max_text)
+        text = clean_lines(text)
+        if len(text) > self.max_text:
+            self._remark(Code.CUT, self.max_text)
+        return text[: self.max_text].rstrip()
 
 
 def from_json(data: Any) -> Any:

@@ -34,6 +34,14 @@ class BodyTooBig(APIException):
     default_detail = _("The request is too big: at most 64 KiB are accepted, 8 MiB with files.")
 
 
+class Unreadable(ParseError):
+    """400: what the body means cannot be found out. ``body`` is what there is of it."""
+
+    def __init__(self, detail: Any, body: bytes = b"") -> None:
+        super().__init__(detail)
+        self.body = body
+
+
 class Form(dict[str, Any]):
     """A parsed body. ``files`` has the names of the files that came along and were dropped."""
 
@@ -56,7 +64,7 @@ class FormParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Form:
-        """The parsed body. Raises :class:`BodyTooBig` before reading it, and ``ParseError``."""
+        """The parsed body. Raises :class:`BodyTooBig` before reading it, or :class:`Unreadable`."""
         meta = parser_context["request"].META if parser_context else {}
         announced = str(meta.get("CONTENT_LENGTH") or "0")
         if announced.isdecimal() and int(announced) > self.max_size:
@@ -118,7 +126,7 @@ class MultipartParser(FormParser):
         except RequestDataTooBig as error:
             raise BodyTooBig from error
         except (MultiPartParserError, TooManyFieldsSent, TooManyFilesSent) as error:
-            raise ParseError(_("The request is not a valid form.")) from error
+            raise Unreadable(_("The request is not a valid form.")) from error
         pairs = [(name, value) for name, values in fields.lists() for value in values]
         if sum(len(name) + len(str(value)) for name, value in pairs) > MAX_BODY:
             raise BodyTooBig
@@ -164,11 +172,11 @@ def _json_object(body: bytes) -> Form:
     try:
         parsed = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise ParseError(_("The request is not valid JSON.")) from error
+        raise Unreadable(_("The request is not valid JSON."), body) from error
     if not isinstance(parsed, dict):
-        raise ParseError(_("The request must be a JSON object."))
+        raise Unreadable(_("The request must be a JSON object."), body)
     if is_deeper(parsed, MAX_DEPTH):
-        raise ParseError(_("The value is nested too deeply."))
+        raise Unreadable(_("The value is nested too deeply."), body)
     return Form(parsed)
 
 
@@ -189,4 +197,4 @@ def _pairs(body: bytes, encoding: str, *, errors: str) -> Iterable[tuple[str, st
     except UnicodeDecodeError:
         raise
     except ValueError as error:
-        raise ParseError(_("The request is not a valid form.")) from error
+        raise Unreadable(_("The request is not a valid form."), body) from error

@@ -57,6 +57,8 @@ class LandingSerializer(serializers.Serializer[Any]):
         self.remarks = Remarks()
         #: The e-mail and phone of a valid form as the CRM and the log know them.
         self.named: frozenset[IdentityKey] = frozenset()
+        #: Name, e-mail and phone as they were read, once they were.
+        self.person: dict[str, str] = {}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Find out who can be reached, and add the remarks. Raises ``ValidationError``."""
@@ -64,17 +66,18 @@ class LandingSerializer(serializers.Serializer[Any]):
         self.named = identities(
             emails=[attrs["email"]], phones=[attrs["phone"]], region=conf.current().phone_region
         )
+        self.person = {field: attrs[field] for field in _WANTED}
         kinds = {key.kind for key in self.named}
         missing = [field for field in self.wanted if not attrs[field]]
         unusable = [field for field in _UNUSABLE if attrs[field] and field not in kinds]
-        if not self.named:
-            wrong = {field: [_WANTED[field]] for field in missing}
-            wrong |= {field: [_UNUSABLE[field]] for field in unusable}
-            raise serializers.ValidationError({field: wrong[field] for field in _in_order(wrong)})
         for field in missing:
             self.remarks.add(field, Code.MISSING)
         for field in unusable:
             self.remarks.add(field, Code.UNUSABLE, attrs[field])
+        if not self.named:
+            wrong = {field: [_WANTED[field]] for field in missing}
+            wrong |= {field: [_UNUSABLE[field]] for field in unusable}
+            raise serializers.ValidationError({field: wrong[field] for field in _in_order(wrong)})
         return attrs | {"remarks": self.remarks.kept}
 
 

@@ -85,6 +85,12 @@ class LandingThrottle(SimpleRateThrottle):
         return math.ceil(super().wait() or self.duration)
 
 
+class RefusedThrottle(LandingThrottle):
+    """How many refused forms of one address are kept; the rest is only logged and counted."""
+
+    scope = "refused"
+
+
 class StatusThrottle(LandingThrottle):
     """Asking for a status is cheap: pages may poll. Staff is not counted."""
 

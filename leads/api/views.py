@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from amocrm.text.printable import is_printable
+from leads.api import refusal
 from leads.api.exceptions import IdempotencyKeyReused, LengthRequired, TooManyRequests
 from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextParser
 from leads.api.serializers import ExpressSerializer, LandingSerializer, ProftestSerializer
@@ -71,6 +72,7 @@ class LandingView(APIView):
 class _FormView(LandingView):
     serializer: type[LandingSerializer]
     _counted: Sequence[Any] = ()
+    _read: LandingSerializer
 
     def get_throttles(self) -> list[Any]:
         """As usual, and remembered."""
@@ -83,14 +85,21 @@ class _FormView(LandingView):
         if not isinstance(exc, TooManyRequests):
             for throttle in self._counted:
                 throttle.give_back()
+            if self.request.method == "POST" and _is_refusal(exc):
+                refusal.report_and_keep(exc, self.request, self._read)
         return super().handle_exception(exc)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """As usual."""
+        self._read = self.serializer(data={})  # nothing yet
+        super().initial(request, *args, **kwargs)
 
     def post(self, request: Request) -> Response:
         """Accept the form: 202 means that it is committed."""
         if "Transfer-Encoding" in request.headers:
             raise LengthRequired
         form = _form_of(request)
-        serializer = self.serializer(data=form)
+        serializer = self._read = self.serializer(data=form)
         if form.files:
             serializer.remarks.add("files", Code.FILES, ", ".join(form.files))
         serializer.is_valid(raise_exception=True)
@@ -148,6 +157,10 @@ class NotFoundView(LandingView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Raises ``NotFound``, before anything is asked of the caller."""
         raise NotFound(_("There is no such address."))
+
+
+def _is_refusal(error: Exception) -> TypeGuard[APIException]:
+    return isinstance(error, APIException) and status.is_client_error(error.status_code)
 
 
 def _form_of(request: Request) -> Form:
