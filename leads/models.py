@@ -47,6 +47,8 @@ class Submission(models.Model):
         max_length=255, null=True, blank=True, editable=False
     )
     body_digest = models.CharField(max_length=64, blank=True, editable=False)
+    # How many there were before it with the same body and no key. NULL where nobody asked.
+    repetition = models.PositiveIntegerField(null=True, blank=True, editable=False)
 
     # Where its delivery stands.
     status = models.CharField(
@@ -76,6 +78,9 @@ class Submission(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("form", "idempotency_key"), name="one_submission_a_key"
+            ),
+            models.UniqueConstraint(
+                fields=("form", "body_digest", "repetition"), name="one_submission_a_repetition"
             ),
         )
         indexes = (

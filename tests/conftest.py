@@ -82,6 +82,7 @@ ENVIRONMENT = {
     "IGNORED_IDENTITIES": "",
     "LANDING_ALLOWED_ORIGINS": "https://landing.example",
     "LANDING_THROTTLE": "1000000/min",
+    "REPEAT_SECONDS": "0",  # most tests post one body again and again
     "TRUSTED_PROXIES": "0",
     "METRICS_TOKEN": "",
     "LOG_FORMAT": "console",
