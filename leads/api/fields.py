@@ -5,16 +5,13 @@ None of them refuses anything: whoever can be reached is not sent away for a det
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any, ClassVar, cast
 from urllib.parse import parse_qs
 
 from rest_framework import serializers
 
-from leads.api.cleaning import clean_line, clean_lines
-from leads.api.parsers import MAX_DEPTH, is_deeper
+from leads.api.cleaning import clean_line
+from leads.api.copying import Copy, as_json, from_json, scalars
 from leads.remarks import Code, Remarks
 
 _MOST_UTM = 50
@@ -45,7 +42,7 @@ class LenientField(serializers.Field[Any, Any, Any, Any]):
 
     def one_text(self, data: Any, longest: int, *, part: str = "") -> str:
         """One line of at most so many characters: of several values the first one."""
-        texts = [text for one in _scalars(data) if (text := clean_line(one))]
+        texts = [text for one in scalars(data) if (text := clean_line(one))]
         if isinstance(data, bool):
             self.remark(Code.UNREADABLE, as_json(data), part=part)
         if not texts:
@@ -175,81 +172,3 @@ class UtmField(LenientField):
                 break
             texts[key] = text
         return texts
-
-
-class Copy:
-    """Bounded copies of JSON values: what is nested too deeply becomes its text,
-    and so do numbers that no database keeps."""
-
-    max_values = 2000
-    max_key = 255
-    max_text = 8000
-    max_number = 10**18
-
-    def __init__(self, remark: Callable[[Code, object], None], *, max_depth: int = 5) -> None:
-        self._remark = remark
-        self._max_depth = max_depth
-        self._count = 0
-
-    def of(self, value: Any, depth: int = 0) -> Any:
-        """A copy, cleaned and cut."""
-        self._count += 1
-        if isinstance(value, dict | list) and depth >= self._max_depth and value:
-            return self._text(as_json(value))
-        match value:
-            case dict():
-                pairs = ((clean_line(key)[: self.max_key], one) for key, one in value.items())
-                return {key: self.of(one, depth + 1) for key, one in pairs if self._has_room()}
-            case list():
-                return [self.of(one, depth + 1) for one in value if self._has_room()]
-            case str():
-                return self._text(value)
-            # Compared before anything makes a float of it: the biggest of those has 309 digits.
-            case int() | float() if not abs(value) <= self.max_number:
-                return self._text(str(value))
-        return value
-
-    def _has_room(self) -> bool:
-        if self._count < self.max_values:
-            return True
-        self._remark(Code.TOO_MANY, self.max_values)
-        return False
-
-    def _text(self, text: str) -> str:
-        text = clean_lines(text)
-        if len(text) > self.max_text:
-            self._remark(Code.CUT, self.max_text)
-        return text[: self.max_text].rstrip()
-
-
-def from_json(data: Any) -> Any:
-    """``data``, parsed where it is a text that is a JSON object or list."""
-    if isinstance(data, str) and data.strip()[:1] in ("{", "["):
-        with suppress(ValueError, RecursionError):
-            parsed = json.loads(data)
-            return data if is_deeper(parsed, MAX_DEPTH) else parsed
-    return data
-
-
-def as_json(data: Any) -> str:
-    """``data`` as it was sent, on one line."""
-    return clean_line(data if isinstance(data, str) else json.dumps(data, ensure_ascii=False))
-
-
-def _scalars(data: Any) -> Iterator[str]:
-    """The texts and numbers in ``data``, whatever lists and objects they lie in."""
-    match data:
-        case str():
-            yield data
-        case bool():
-            return
-        case float() if data.is_integer():
-            yield str(int(data))
-        case int() | float():
-            yield str(data)
-        case list():
-            for one in data:
-                yield from _scalars(one)
-        case dict():
-            for one in data.values():
-                yield from _scalars(one)

@@ -8,8 +8,8 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from leads.api.cleaning import clean_lines
-from leads.api.fields import Copy
-from leads.api.parsers import MAX_DEPTH, Unreadable
+from leads.api.copying import Copy
+from leads.api.parsers import MAX_DEPTH, Form, Unreadable
 from leads.api.serializers import LandingSerializer
 from leads.api.throttles import RefusedThrottle
 from leads.refused import keeping
@@ -18,8 +18,10 @@ from leads.remarks import Code, Remarks
 _PERSON = ("name", "email", "phone")
 
 
-def report_and_keep(error: APIException, request: Request, read: LandingSerializer) -> None:
-    """Log and count it, and keep what there is of it. ``read`` is the form as far as it was read.
+def report_and_keep(
+    error: APIException, request: Request, sent: Form, read: LandingSerializer
+) -> None:
+    """Log and count it, and keep what was ``sent``. ``read`` is how far it was understood.
 
     What is empty is not kept, nor what one address sends beyond its limit: a row for each would
     push out those that an operator can help.
@@ -30,7 +32,7 @@ def report_and_keep(error: APIException, request: Request, read: LandingSerializ
         problems.add("form", Code.REFUSED, _told(error.detail))
     person = read.person or {field: "" for field in _PERSON}
     keeping.report(read.form, problems.kept, person)
-    body: dict[str, Any] = Copy(lambda *_: None, max_depth=MAX_DEPTH).of(dict(read.initial_data))
+    body: dict[str, Any] = Copy(lambda *_: None, max_depth=MAX_DEPTH).of(dict(sent))
     text = _text(error)
     if (any(body.values()) or text) and RefusedThrottle().allow_request(request, None):
         keeping.keep(form=read.form, problems=problems.kept, person=person, body=body, text=text)

@@ -50,11 +50,15 @@ class LandingSerializer(serializers.Serializer[Any]):
     campaignSlug = TextField(255, source="campaign_slug")
     utmParams = UtmField(source="utm")
     metadata = ObjectField()
+    # What a builder of forms sends besides: leads.api.builders.
+    moreAnswers = AnswersField()
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         #: What was not read as it was sent.
         self.remarks = Remarks()
+        if files := getattr(self.initial_data, "files", ()):
+            self.remarks.add("files", Code.FILES, ", ".join(files))
         #: The e-mail and phone of a valid form as the CRM and the log know them.
         self.named: frozenset[IdentityKey] = frozenset()
         #: Name, e-mail and phone as they were read, once they were.
@@ -62,6 +66,8 @@ class LandingSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Find out who can be reached, and add the remarks. Raises ``ValidationError``."""
+        if more := attrs.pop("moreAnswers"):
+            attrs["answers"] = {"answers": more}
         attrs["phone"] = _META_PHONE.sub("", attrs["phone"])
         self.named = identities(
             emails=[attrs["email"]], phones=[attrs["phone"]], region=conf.current().phone_region
@@ -94,12 +100,10 @@ class ProftestSerializer(LandingSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Both kinds of answers go into one field of the model, under the keys they came with."""
+        given = {key: attrs.pop(key) for key in ("proftestAnswers", "answers")}
         attrs = super().validate(attrs)
-        attrs["answers"] = {
-            key: attrs.pop(key) for key in ("proftestAnswers", "answers") if attrs.get(key)
-        }
-        attrs.pop("proftestAnswers", None)
-        return attrs
+        kept = {key: value for key, value in given.items() if value}
+        return attrs | {"answers": attrs.get("answers", {}) | kept}
 
 
 class ExpressSerializer(LandingSerializer):

@@ -18,14 +18,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from amocrm.text.printable import is_printable
-from leads.api import refusal
+from leads.api import builders, refusal
 from leads.api.exceptions import IdempotencyKeyReused, LengthRequired, TooManyRequests
 from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextParser
 from leads.api.serializers import ExpressSerializer, LandingSerializer, ProftestSerializer
 from leads.api.throttles import LandingThrottle, StatusThrottle
-from leads.intake import Accepted, KeyReused, accept_submission
+from leads.intake import Accepted, KeyReused, accept_submission, digest_of
 from leads.models import Submission
-from leads.remarks import Code
 
 _MAX_KEY = 255
 
@@ -72,6 +71,7 @@ class LandingView(APIView):
 class _FormView(LandingView):
     serializer: type[LandingSerializer]
     _counted: Sequence[Any] = ()
+    _sent: Form
     _read: LandingSerializer
 
     def get_throttles(self) -> list[Any]:
@@ -86,34 +86,38 @@ class _FormView(LandingView):
             for throttle in self._counted:
                 throttle.give_back()
             if self.request.method == "POST" and _is_refusal(exc):
-                refusal.report_and_keep(exc, self.request, self._read)
+                refusal.report_and_keep(exc, self.request, self._sent, self._read)
         return super().handle_exception(exc)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """As usual."""
-        self._read = self.serializer(data={})  # nothing yet
+        self._sent, self._read = Form(), self.serializer(data={})  # nothing yet
         super().initial(request, *args, **kwargs)
 
     def post(self, request: Request) -> Response:
-        """Accept the form: 202 means that it is committed."""
+        """Accept the form: the answer means that it is committed."""
         if "Transfer-Encoding" in request.headers:
             raise LengthRequired
-        form = _form_of(request)
-        serializer = self._read = self.serializer(data=form)
-        if form.files:
-            serializer.remarks.add("files", Code.FILES, ", ".join(form.files))
+        self._sent = _form_of(request)
+        if builders.is_test(self._sent):
+            return Response({"success": True})
+        read = builders.read(self._sent)
+        serializer = self._read = self.serializer(data=read.form)
         serializer.is_valid(raise_exception=True)
+        key, body = _key_and_body(request, self._sent, read, serializer)
         try:
             accepted = accept_submission(
                 form=self.serializer.form,
                 data=serializer.validated_data,
                 named=serializer.named,
-                idempotency_key=_idempotency_key(request),
-                body=form,
+                idempotency_key=key,
+                body=body,
             )
         except KeyReused as error:
             raise IdempotencyKeyReused from error
-        return Response(_accepted(request, accepted), status=status.HTTP_202_ACCEPTED)
+        # Some builders take everything but exactly 200 for a failure, and tell the visitor so.
+        done = status.HTTP_200_OK if read.is_from_builder else status.HTTP_202_ACCEPTED
+        return Response(_accepted(request, accepted), status=done)
 
 
 class ProftestView(_FormView):
@@ -166,6 +170,18 @@ def _is_refusal(error: Exception) -> TypeGuard[APIException]:
 def _form_of(request: Request) -> Form:
     # Nothing parses an empty body.
     return request.data if isinstance(request.data, Form) else Form(request.data)
+
+
+def _key_and_body(
+    request: Request, sent: Form, read: builders.Read, serializer: LandingSerializer
+) -> tuple[str | None, object]:
+    """What tells a repetition: the sender's key and the body, or the builder's own id and the
+    person. Ids are easy to guess: alone, one that came before would swallow somebody's form."""
+    key = _idempotency_key(request)
+    if key is not None or not read.transaction:
+        return key, sent
+    body = [read.transaction, sorted(serializer.named)]
+    return f"builder {digest_of(body)}", body
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -8,6 +8,8 @@ from django import forms
 from django.utils import timezone
 from rest_framework.exceptions import ErrorDetail
 
+from leads.api import builders
+from leads.api.parsers import Form
 from leads.api.serializers import ExpressSerializer, LandingSerializer, ProftestSerializer
 from leads.intake import accept_submission
 from leads.models import RefusedForm, Submission
@@ -35,8 +37,9 @@ class MendingForm(_ModelForm):
     def clean(self) -> dict[str, Any]:
         """Read the mended form as if it had just been sent."""
         mended = {field: self.cleaned_data.get(field, "") for field in self.Meta.fields}
-        sent = self.instance.body or {"metadata": {"text": self.instance.text}}
-        self.serializer = _SERIALIZERS[self.instance.form](data=sent | mended)
+        sent = Form(self.instance.body or {"metadata": {"text": self.instance.text}})
+        form = builders.read(sent).form
+        self.serializer = _SERIALIZERS[self.instance.form](data=form | mended)
         if not self.serializer.is_valid():
             for field, problems in self.serializer.errors.items():
                 self.add_error(field, _texts(problems))

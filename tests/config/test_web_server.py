@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,3 +45,21 @@ def test_nobody_says_where_the_service_lies(site: str, header: str) -> None:
     assert page.status_code == 404
     answer = requests.post(f"{site}/api/landing/submit", json=FORM, headers=moved, timeout=30)
     assert answer.json()["statusUrl"].startswith(f"{site}/api/landing/submissions/")
+
+
+def test_a_form_comes_in_every_encoding(site: str) -> None:
+    url = f"{site}/api/landing/submit"
+    text = {"Content-Type": "text/plain;charset=UTF-8"}
+    files = {"cv": ("cv.pdf", b"x" * 5_000_000)}
+    answers = [
+        requests.post(url, data=FORM, timeout=30),
+        requests.post(url, data=json.dumps(FORM), headers=text, timeout=30),
+        requests.post(url, data=json.dumps(FORM), timeout=30),
+        requests.post(url, data=FORM, files=files, timeout=30),
+        requests.post(url, data={"fields[name][value]": "A", **FORM}, timeout=30),
+        requests.post(url, data={"test": "test"}, timeout=30),
+    ]
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 202, 200, 200]
+    too_big = requests.post(url, files={"cv": ("cv.pdf", b"x" * 9_000_000)}, timeout=30)
+    assert too_big.status_code == 413
+    assert requests.post(url, json=FORM, timeout=30).status_code == 202
