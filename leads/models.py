@@ -39,8 +39,11 @@ class Submission(models.Model):
     answers = models.JSONField(_("answers"), default=dict, blank=True)
     utm = models.JSONField(_("UTM"), default=dict, blank=True)
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
-    # What of it was not read as it was sent: leads.remarks.
-    remarks = models.JSONField(_("remarks"), default=list, blank=True)
+    # What of it was not read as it was sent: leads.remarks. The database knows the default, too: a
+    # process of the version before goes on accepting forms until it is started anew.
+    remarks = models.JSONField(
+        _("remarks"), default=list, db_default=models.Value([], models.JSONField()), blank=True
+    )
 
     # Idempotency, as the landing asked for it. No key is NULL: those never collide.
     idempotency_key = models.CharField(  # noqa: DJ001

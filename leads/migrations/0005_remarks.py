@@ -12,7 +12,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="submission",
             name="remarks",
-            field=models.JSONField(blank=True, default=list, verbose_name="remarks"),
+            field=models.JSONField(
+                blank=True,
+                db_default=models.Value([], models.JSONField()),
+                default=list,
+                verbose_name="remarks",
+            ),
         ),
         migrations.AlterField(
             model_name="submission",
