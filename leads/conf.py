@@ -17,6 +17,7 @@ class LeadsSettings:
     throttle: str
     logs_people: bool
     trusted_proxies: int
+    pages: frozenset[str]
     repeat_within: timedelta
     redis_enabled: bool
     dispatch_options: dict[str, Any]
@@ -33,6 +34,7 @@ def current() -> LeadsSettings:
         throttle=settings.LANDING_THROTTLE,
         logs_people=settings.LOG_PII == "full",
         trusted_proxies=settings.TRUSTED_PROXIES,
+        pages=frozenset(settings.LANDING_ALLOWED_ORIGINS),
         repeat_within=timedelta(seconds=settings.REPEAT_SECONDS),
         redis_enabled=settings.REDIS_ENABLED,
         dispatch_options=settings.DISPATCH_TRANSPORT_OPTIONS,

@@ -32,7 +32,7 @@ _TECHNICAL = {
 _TECHNICAL_OF_ELEMENTOR = {"date", "time"}  # with others a visitor fills them in
 _OURS = {
     *NAMES, "source", "campaignSlug", "utmParams", "metadata", "proftestAnswers", "answers",
-    "moreAnswers",
+    "moreAnswers", "_next",
 }  # fmt: skip
 _TYPES = {"email": "email", "tel": "phone", "phone": "phone"}
 

@@ -43,9 +43,18 @@ class Unreadable(ParseError):
 
 
 class Form(dict[str, Any]):
-    """A parsed body. ``files`` has the names of the files that came along and were dropped."""
+    """A parsed body. ``files`` has the names of the files that came along and were dropped,
+    ``is_encoded`` says that it came as pages without JavaScript send it."""
 
     files: tuple[str, ...] = ()
+    is_encoded = False
+
+    @classmethod
+    def of_pairs(cls, pairs: Iterable[tuple[str, str]], files: Iterable[str] = ()) -> Form:
+        """What names and values of a page mean."""
+        form = cls(nested(pairs))
+        form.is_encoded, form.files = True, tuple(files)
+        return form
 
 
 class FormParser(BaseParser):
@@ -104,9 +113,9 @@ class TextParser(FormParser):
         if body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[") or b"=" not in body:
             return _json_object(body)
         try:
-            return Form(nested(_pairs(body, "utf-8", errors="strict")))
+            return Form.of_pairs(_pairs(body, "utf-8", errors="strict"))
         except UnicodeDecodeError:  # from a page that is older than UTF-8
-            return Form(nested(_pairs(body, "windows-1251", errors="replace")))
+            return Form.of_pairs(_pairs(body, "windows-1251", errors="replace"))
 
 
 class MultipartParser(FormParser):
@@ -130,9 +139,7 @@ class MultipartParser(FormParser):
         pairs = [(name, value) for name, values in fields.lists() for value in values]
         if sum(len(name) + len(str(value)) for name, value in pairs) > MAX_BODY:
             raise BodyTooBig
-        form = Form(nested((name, str(value)) for name, value in pairs))
-        form.files = tuple(files.names)
-        return form
+        return Form.of_pairs(((name, str(value)) for name, value in pairs), files.names)
 
 
 class _FileNames(FileUploadHandler):

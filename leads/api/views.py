@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 from amocrm.text.printable import is_printable
 from leads.api import builders, refusal
 from leads.api.exceptions import IdempotencyKeyReused, LengthRequired, TooManyRequests
+from leads.api.next_page import next_page
 from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextParser
 from leads.api.serializers import ExpressSerializer, LandingSerializer, ProftestSerializer
 from leads.api.throttles import LandingThrottle, StatusThrottle
@@ -102,22 +103,28 @@ class _FormView(LandingView):
         if builders.is_test(self._sent):
             return Response({"success": True})
         read = builders.read(self._sent)
-        serializer = self._read = self.serializer(data=read.form)
-        serializer.is_valid(raise_exception=True)
-        key, body = _key_and_body(request, self._sent, read, serializer)
+        self._read = self.serializer(data=read.form)
+        self._read.is_valid(raise_exception=True)
+        accepted = self._accept(request, read)
+        if page := next_page(self._sent):
+            # 303: whatever was posted, the page is fetched.
+            return Response(status=status.HTTP_303_SEE_OTHER, headers={"Location": page})
+        # Some builders take everything but exactly 200 for a failure, and tell the visitor so.
+        done = status.HTTP_200_OK if read.is_from_builder else status.HTTP_202_ACCEPTED
+        return Response(_accepted(request, accepted), status=done)
+
+    def _accept(self, request: Request, read: builders.Read) -> Accepted:
+        key, body = _key_and_body(request, self._sent, read, self._read)
         try:
-            accepted = accept_submission(
+            return accept_submission(
                 form=self.serializer.form,
-                data=serializer.validated_data,
-                named=serializer.named,
+                data=self._read.validated_data,
+                named=self._read.named,
                 idempotency_key=key,
                 body=body,
             )
         except KeyReused as error:
             raise IdempotencyKeyReused from error
-        # Some builders take everything but exactly 200 for a failure, and tell the visitor so.
-        done = status.HTTP_200_OK if read.is_from_builder else status.HTTP_202_ACCEPTED
-        return Response(_accepted(request, accepted), status=done)
 
 
 class ProftestView(_FormView):
