@@ -34,6 +34,8 @@ class AmoSettings:
     phone_region: str
     phone_search: str
     ignored_identities: tuple[str, ...]
+    person_max_identities: int
+    identity_max_people: int
     stages: Mapping[str, int | None]
     redis_enabled: bool
     redis_url: str
@@ -61,6 +63,8 @@ def current() -> AmoSettings:
         phone_region=settings.PHONE_REGION,
         phone_search=settings.PHONE_SEARCH,
         ignored_identities=tuple(settings.IGNORED_IDENTITIES),
+        person_max_identities=settings.PERSON_MAX_IDENTITIES,
+        identity_max_people=settings.IDENTITY_MAX_PEOPLE,
         stages={name: getattr(settings, name) for name in STAGE_SETTINGS},
         redis_enabled=settings.REDIS_ENABLED,
         redis_url=settings.REDIS_URL,

@@ -14,7 +14,8 @@ class Person(models.Model):
     """Somebody in one amoCRM account: everything that has been named together.
 
     ``version`` rises with every write, and every write is conditional on it.
-    ``creating_since`` is set while a lead may be on its way to the CRM and nobody knows yet.
+    ``creating_since`` is set while a lead may be on its way to the CRM and nobody knows yet;
+    ``next_look_at`` is when it is worth looking for that again.
     """
 
     account = models.CharField(_("account"), max_length=255)
@@ -24,6 +25,7 @@ class Person(models.Model):
     version = models.PositiveBigIntegerField(_("version"), default=0)
     creating_since = models.DateTimeField(_("creating since"), null=True, blank=True)
     creating_ref = models.CharField(_("created for"), max_length=255, blank=True)
+    next_look_at = models.DateTimeField(null=True, blank=True, editable=False)
     merged_into = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
@@ -71,6 +73,91 @@ class Identity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.value}"
+
+
+class IgnoredIdentity(models.Model):
+    """An e-mail or phone that identifies nobody any more: an operator said so, or it named too
+    many. It stays on contacts and in notes."""
+
+    class Kind(models.TextChoices):
+        EMAIL = Identity.Kind.EMAIL.value, Identity.Kind.EMAIL.label
+        PHONE = Identity.Kind.PHONE.value, Identity.Kind.PHONE.label
+
+    account = models.CharField(_("account"), max_length=255)
+    kind = models.CharField(_("kind"), max_length=7, choices=Kind.choices)
+    value = models.CharField(_("value"), max_length=320)
+    reason = models.TextField(_("reason"), blank=True)
+    # Empty where the service has found it out by itself.
+    added_by = models.CharField(_("added by"), max_length=150, blank=True)
+    added_at = models.DateTimeField(_("added at"), auto_now_add=True)
+    people = models.PositiveIntegerField(_("people named"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("ignored identity")
+        verbose_name_plural = _("ignored identities")
+        constraints = (
+            models.UniqueConstraint(fields=("account", "kind", "value"), name="ignored_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}"
+
+
+class NamedTogether(models.Model):
+    """An e-mail and a phone that one form has named: what counts how many an identity names."""
+
+    account = models.CharField(max_length=255)
+    email = models.CharField(max_length=320)
+    phone = models.CharField(max_length=320)
+    name = models.CharField(max_length=255, blank=True)
+    first_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("account", "email", "phone"), name="one_row_a_pair"),
+        )
+        indexes = (models.Index(fields=("account", "phone")),)
+
+    def __str__(self) -> str:
+        return f"{self.email} {self.phone}"
+
+
+class MergeProposal(models.Model):
+    """Two people who may be one, and what was decided about them: ``older`` has the lower id.
+
+    Whoever has a row here that is not confirmed stays apart, whatever names them together.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", _("to be decided")
+        CONFIRMED = "confirmed", _("one person")
+        REFUSED = "refused", _("two people")
+
+    older = models.ForeignKey(
+        Person, on_delete=models.CASCADE, related_name="+", verbose_name=_("person")
+    )
+    newer = models.ForeignKey(
+        Person, on_delete=models.CASCADE, related_name="+", verbose_name=_("other person")
+    )
+    state = models.CharField(_("state"), max_length=9, choices=State.choices, default=State.OPEN)
+    proposed_at = models.DateTimeField(_("proposed at"), auto_now_add=True)
+    decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
+    # Kept by name: whoever it was may leave. Empty where the service decided.
+    decided_by = models.CharField(_("decided by"), max_length=150, blank=True)
+    reason = models.TextField(_("reason"), blank=True)
+
+    class Meta:
+        verbose_name = _("merge proposal")
+        verbose_name_plural = _("merge proposals")
+        constraints = (
+            models.UniqueConstraint(fields=("older", "newer"), name="one_proposal_a_pair"),
+            models.CheckConstraint(
+                condition=models.Q(older__lt=models.F("newer")), name="older_first"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.older} / {self.newer}"
 
 
 class DuplicateLead(models.Model):

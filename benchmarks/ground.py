@@ -135,6 +135,8 @@ def _environment(folder: Path, redis: RedisServer, crm_port: int, web_port: int)
         "PHONE_REGION": "KZ",
         "PHONE_SEARCH": "digits",
         "IGNORED_IDENTITIES": "",
+        "PERSON_MAX_IDENTITIES": "5",
+        "IDENTITY_MAX_PEOPLE": "5",
         "LANDING_ALLOWED_ORIGINS": "",
         "LANDING_THROTTLE": "1000000/min",
         "TRUSTED_PROXIES": "0",

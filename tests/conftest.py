@@ -11,6 +11,7 @@ between them: each has its own Redis, database, sandbox and ports, started when 
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import socket
@@ -80,6 +81,8 @@ ENVIRONMENT = {
     "PHONE_REGION": "KZ",
     "PHONE_SEARCH": "digits",
     "IGNORED_IDENTITIES": "",
+    "PERSON_MAX_IDENTITIES": "5",
+    "IDENTITY_MAX_PEOPLE": "5",
     "LANDING_ALLOWED_ORIGINS": "https://landing.example",
     "LANDING_THROTTLE": "1000000/min",
     "REPEAT_SECONDS": "0",  # most tests post one body again and again
@@ -101,7 +104,15 @@ pytest_plugins = ("tests.project_copy",)
 
 # --- one process or several --------------------------------------------------------------------
 
-_LONG = ("tests/model/", "tests/chaos/", "tests/chaos/test_storms.py")
+# From the shortest to the longest.
+_LONG = (
+    "tests/amocrm/api/test_rate_limit.py",
+    "tests/config/launcher/",
+    "tests/model/",
+    "tests/browser/",
+    "tests/chaos/",
+    "tests/chaos/test_storms.py",
+)
 # One process for all of each: they share a service or a browser, and a machine has two cores.
 _TOGETHER = ("tests/chaos/test_storms.py", "tests/chaos/", "tests/browser/")
 
@@ -113,8 +124,8 @@ def is_one_of_several(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """``-n auto``: one for each core, and one that mostly waits for the storms."""
-    return (os.cpu_count() or 1) + 1
+    """``-n auto``: one for each core, and two that wait: for the storms, for what time brings."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -130,6 +141,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     made = LoadScopeScheduling(config, log)
     made._split_scope = scope
     return made
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there by now stays to the end: the collector need not look through it each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -183,6 +201,29 @@ def django_db_modify_db_settings() -> None:
         database = settings.DATABASES["default"]
         database.setdefault("TEST", {})["NAME"] = _folder / "test.sqlite3"
         database["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"  # no power cut matters
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_migrations_wrote_stays() -> Iterator[None]:
+    """After a test with transactions of its own, every other table is emptied.
+
+    Django empties all of them and finds out again what belongs there, which takes longer than
+    most of these tests do.
+    """
+    from django.db import connection, transaction
+    from django.test import TransactionTestCase
+
+    written = {"django_content_type", "auth_permission"}
+
+    def empty_tables(case: TransactionTestCase) -> None:
+        tables = set(connection.introspection.django_table_names(only_existing=True)) - written
+        with transaction.atomic(), connection.cursor() as cursor:
+            for table in tables:  # in any order: references are looked at in the end
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from amocrm import conf, ledger
 from amocrm.account.schema import fetch_schema
 from amocrm.api.client import connect
+from amocrm.counters import Event, count
 from amocrm.diagnostics import faults
 from amocrm.diagnostics.duplicate_scan import (
     PersonWithDuplicates,
@@ -25,7 +26,7 @@ from amocrm.diagnostics.duplicate_scan import (
     scan,
 )
 from amocrm.errors import AmoError, Refused
-from amocrm.ledger import contact_key, duplicates
+from amocrm.ledger import contact_key, duplicates, proposals
 from amocrm.models import DuplicateSearch, Person
 
 
@@ -114,15 +115,21 @@ def _find(settings: conf.AmoSettings, report: Report) -> Duplicates:
 def _enter(account: str, found: PersonWithDuplicates) -> bool:
     """Enter their other leads as duplicates; whether the ledger knows them.
 
-    Where it takes them for several, as what one contact carries was never named together, one of
-    them gets the rows: two who list each other's leads would contradict each other.
+    Where it takes them for several, each keeps the lead that is recorded for them, and operators
+    are asked whether they are one. The first of them gets the rows: two who list each other's leads
+    would contradict each other.
     """
     keys = {*found.identities, *map(contact_key, found.contact_ids)}
     known = Person.objects.filter(id__in=set(ledger.owners(account, keys).values()))
     people = sorted(known, key=lambda one: (one.lead_id not in found.lead_ids, one.pk))
     if not people:
         return False
-    duplicates.enter_found(people[0].pk, found.lead_ids)
+    first, *others = people
+    theirs = {other.lead_id for other in others if other.lead_id != first.lead_id}
+    for other in others:
+        if other.lead_id in theirs.intersection(found.lead_ids) and proposals.propose(first, other):
+            count(Event.MERGE_PROPOSED)
+    duplicates.enter_found(first.pk, [one for one in found.lead_ids if one not in theirs])
     return True
 
 

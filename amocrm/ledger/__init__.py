@@ -12,21 +12,26 @@ The life of a person's lead::
 
 Whoever came too late *supersedes* the lead it has made: nobody adopts that one any more.
 
-``state`` reads, ``resolution`` decides who is one person, ``claims`` moves along the arrows,
-``duplicates`` says where a person's other leads stand.
+``state`` reads, ``resolution`` decides who is one person, ``contacts`` whose a contact is,
+``claims`` moves along the arrows. ``proposals`` are people who may be one, ``decisions`` what
+operators make of them; ``namings`` and ``ignored`` know what identifies nobody. ``duplicates``
+says where a person's other leads stand.
 """
 
-from amocrm.ledger.claims import adopt, claim, is_claim_of, record, release, supersede
-from amocrm.ledger.resolution import (
-    CreationPending,
-    contact_key,
-    forget_account,
-    forget_contact,
-    link,
-    mark_on_contact,
-    owners,
-    resolve,
+from amocrm.ledger.claims import (
+    adopt,
+    claim,
+    is_claim_of,
+    looked_in_vain,
+    record,
+    release,
+    supersede,
 )
+from amocrm.ledger.contacts import contact_key, forget_contact, link, mark_on_contact, set_apart
+from amocrm.ledger.namings import count_naming
+from amocrm.ledger.proposals import kept_apart, partners
+from amocrm.ledger.resolution import CreationPending, resolve
+from amocrm.ledger.rows import forget_account, owners
 from amocrm.ledger.state import PersonState, is_recorded, person_changed, read, version_of
 
 __all__ = [
@@ -35,18 +40,23 @@ __all__ = [
     "adopt",
     "claim",
     "contact_key",
+    "count_naming",
     "forget_account",
     "forget_contact",
     "is_claim_of",
     "is_recorded",
+    "kept_apart",
     "link",
+    "looked_in_vain",
     "mark_on_contact",
     "owners",
+    "partners",
     "person_changed",
     "read",
     "record",
     "release",
     "resolve",
+    "set_apart",
     "supersede",
     "version_of",
 ]

@@ -30,7 +30,9 @@ def claim(person: PersonState, reference: str) -> PersonState:
     if person.creating_since:
         raise person_changed(person.lock_name, "a lead may be on its way already")
     ref = f"{reference}/{secrets.token_hex(6)}"
-    return _write(person, "claim", creating_since=timezone.now(), creating_ref=ref)
+    return _write(
+        person, "claim", creating_since=timezone.now(), creating_ref=ref, next_look_at=None
+    )
 
 
 def record(person: PersonState, lead_id: int) -> PersonState:
@@ -68,6 +70,13 @@ def release(person: PersonState) -> PersonState:
     return released
 
 
+def looked_in_vain(person: PersonState, *, next_look_at: datetime) -> None:
+    """Nobody need look for the claimed lead again before then: all who wait for it wait for one
+    look. It changes nothing of what is known: the version stays."""
+    rows = Person.objects.filter(id=person.id, creating_ref=person.creating_ref)
+    rows.update(next_look_at=next_look_at)
+
+
 def supersede(person: PersonState, lead_id: int) -> PersonState:
     """Say that ``lead_id``, which one of our tries has just made, may have to be closed.
 
@@ -93,6 +102,7 @@ class _Fields(TypedDict, total=False):
     lead_recorded_at: datetime
     creating_since: datetime | None
     creating_ref: str
+    next_look_at: datetime | None
 
 
 def _write(person: PersonState, verb: str, **fields: Unpack[_Fields]) -> PersonState:

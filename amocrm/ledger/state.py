@@ -9,6 +9,7 @@ from typing import cast
 from amocrm.counters import Event, count
 from amocrm.errors import PersonChanged
 from amocrm.identity import IdentityKey, Kind
+from amocrm.ledger import ignored
 from amocrm.log_context import get_logger
 from amocrm.models import Identity, Person
 
@@ -31,6 +32,7 @@ class PersonState:
     lead_recorded_at: datetime | None
     creating_since: datetime | None
     creating_ref: str
+    next_look_at: datetime | None
     identities: frozenset[IdentityKey]
     on_contact: frozenset[IdentityKey]
 
@@ -65,7 +67,9 @@ def is_recorded(account: str, lead_id: int) -> bool:
 
 def state_of(person: Person) -> PersonState:
     """The state of a row that was just read or is locked by this transaction."""
-    rows = Identity.objects.filter(person=person).values_list("kind", "value", "on_contact")
+    rows = ignored.leave_out(Identity.objects.filter(person=person)).values_list(
+        "kind", "value", "on_contact"
+    )
     seen = {IdentityKey(cast(Kind, kind), value): on_contact for kind, value, on_contact in rows}
     return PersonState(
         id=person.pk,
@@ -76,6 +80,7 @@ def state_of(person: Person) -> PersonState:
         lead_recorded_at=person.lead_recorded_at,
         creating_since=person.creating_since,
         creating_ref=person.creating_ref,
+        next_look_at=person.next_look_at,
         identities=frozenset(seen),
         on_contact=frozenset(key for key, on_contact in seen.items() if on_contact),
     )

@@ -23,6 +23,14 @@ class StartOver(Exception):
     """What we knew of the person is no longer so: begin with the first step again."""
 
 
+class DeliverTo(StartOver):
+    """The submission is for ``person_id``, who may be the same person and has the lead."""
+
+    def __init__(self, person_id: int) -> None:
+        super().__init__(f"for person {person_id}")
+        self.person_id = person_id
+
+
 @dataclass
 class UpsertContext:
     """``named`` is what the submission names, as far as it identifies somebody. ``person`` is
@@ -48,6 +56,11 @@ class UpsertContext:
     def crm(self) -> Client:
         """The client that asks for permission before every request."""
         return self.unguarded_crm.guarded_by(self.checkpoint)
+
+    @property
+    def named_theirs(self) -> frozenset[IdentityKey]:
+        """What of ``named`` is this person's: the rest is somebody else's, or nobody's."""
+        return self.named & self.person.identities
 
     def checkpoint(self) -> None:
         """Go on only while the lock, the person and the delivery are ours.

@@ -176,7 +176,7 @@ def _link_contact(
     """
     if created.contact_id is None:
         return
-    context.write(ledger.link, {ledger.contact_key(created.contact_id)})
+    context.write(ledger.link, created.contact_id)
     if contact or created.merged:
         complete_contact(context, created.contact_id)
     else:

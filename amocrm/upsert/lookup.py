@@ -7,7 +7,7 @@ are dropped here and stay untouched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -18,7 +18,7 @@ from amocrm.counters import Event, count
 from amocrm.identity import IdentityKey, identities, printed_email, printed_phone
 from amocrm.ledger import CreationPending, duplicates
 from amocrm.log_context import get_logger
-from amocrm.upsert.context import UpsertContext
+from amocrm.upsert.context import StartOver, UpsertContext
 
 logger = get_logger(__name__)
 
@@ -30,28 +30,70 @@ SEARCHED_DIGITS = 10
 def link_contacts(context: UpsertContext) -> list[Contact]:
     """Find every contact that is this person, newest first, and link all that they carry.
 
-    What a contact carries beyond what was asked for is searched for in turn. Raises
-    :class:`~amocrm.errors.PersonChanged` when two people turn out to be one.
+    What a contact carries beyond what was asked for is searched for in turn. A contact that the
+    ledger does not know as theirs is one of theirs where it shares an e-mail or phone with those
+    that are, or where there are none: then the first, an e-mail's before a phone's. Any other is
+    another person, whom a form has named together with this one; those are told apart.
+
+    Raises :class:`~amocrm.errors.PersonChanged` when two people turn out to be one, and
+    :class:`StartOver` when somebody was told apart: the submission may be for them.
     """
     found: dict[int, Contact] = {}
+    unknown: dict[int, Contact] = {}
     searched: set[IdentityKey] = set()
     asked: set[int] = set()
     while True:
-        keys = context.person.searchable - searched
-        contact_ids = context.person.contacts - found.keys() - asked
-        if not keys and not contact_ids:
+        if keys := context.person.searchable - searched:
+            for key in sorted(keys):
+                searched.add(key)
+                for contact in _search(context, key):
+                    if contact.id in context.person.contacts:
+                        _link(context, found, contact)
+                    elif is_theirs(context, contact):
+                        unknown.setdefault(contact.id, contact)
+        elif contact_ids := context.person.contacts - found.keys() - asked:
+            for contact_id in sorted(contact_ids):
+                asked.add(contact_id)
+                if known := read_or_forget(context, contact_id):
+                    _link(context, found, known)
+        elif joining := _joins(context, found, unknown.values()):
+            _link(context, found, unknown.pop(joining.id))
+        else:
             break
-        for key in sorted(keys):
-            searched.add(key)
-            _link_theirs(context, found, _search(context, key))
-        for contact_id in sorted(contact_ids - found.keys()):
-            asked.add(contact_id)
-            if contact := read_or_forget(context, contact_id):
-                _link_theirs(context, found, [contact])
+    if unknown:
+        _tell_apart(context, found.values(), unknown.values())
+        raise StartOver
     if len(found) > 1:
         logger.warning("👥 [DEDUP] Contacts %s are one person", sorted(found))
         count(Event.TWO_CONTACTS)
     return sorted(found.values(), key=lambda contact: contact.id, reverse=True)
+
+
+def _joins(
+    context: UpsertContext, found: Mapping[int, Contact], unknown: Iterable[Contact]
+) -> Contact | None:
+    theirs = _carried_by_all(context, found.values())
+    for contact in unknown:
+        if not found or theirs & carried_by(contact, context.settings):
+            return contact
+    return None
+
+
+def _tell_apart(
+    context: UpsertContext, theirs: Iterable[Contact], others: Iterable[Contact]
+) -> None:
+    kept = _carried_by_all(context, theirs)
+    for contact in others:
+        ledger.set_apart(
+            context.person, contact.id, carried_by(contact, context.settings), kept=kept
+        )
+        context.reread()
+
+
+def _carried_by_all(context: UpsertContext, contacts: Iterable[Contact]) -> frozenset[IdentityKey]:
+    return frozenset[IdentityKey]().union(
+        *(carried_by(contact, context.settings) for contact in contacts)
+    )
 
 
 def read_or_forget(context: UpsertContext, contact_id: int) -> Contact | None:
@@ -68,15 +110,18 @@ def link_newest_contacts(context: UpsertContext, *, since: datetime) -> list[Con
     """Find and link this person's contacts among those made ``since`` then: the search does not
     see what was made a moment ago, the list of the newest does.
 
-    It ends with a page on which all are older. One alone says nothing: whoever imports a contact
-    may say when it was made.
+    Those are what our own call may have made, whoever else has been named meanwhile by what they
+    carry. It ends with a page on which all are older. One alone says nothing: whoever imports a
+    contact may say when it was made.
     """
     found: dict[int, Contact] = {}
     pages = paging.pages(
         context.crm.newest_contacts, most_pages=MOST_NEW_PAGES, what="new contacts"
     )
     for page in pages:
-        _link_theirs(context, found, page)
+        for contact in page:
+            if contact.created_at >= since and is_theirs(context, contact):
+                _link(context, found, contact)
         if all(contact.created_at < since for contact in page):
             break
     return list(found.values())
@@ -109,8 +154,7 @@ def is_theirs(context: UpsertContext, contact: Contact) -> bool:
 
 def link_contact(context: UpsertContext, contact: Contact) -> None:
     """Enter a verified contact, and all that it carries, into the ledger."""
-    key = ledger.contact_key(contact.id)
-    context.write(ledger.link, {key, *carried_by(contact, context.settings)})
+    context.write(ledger.link, contact.id, carried_by(contact, context.settings))
 
 
 def keep_newest(context: UpsertContext, leads: list[Lead]) -> Lead:
@@ -121,21 +165,19 @@ def keep_newest(context: UpsertContext, leads: list[Lead]) -> Lead:
     return kept
 
 
-def _link_theirs(
-    context: UpsertContext, found: dict[int, Contact], hits: Iterable[Contact]
-) -> None:
-    """Add those of ``hits`` that are the person to ``found``; strangers stay untouched."""
-    for contact in hits:
-        if contact.id in found or not is_theirs(context, contact):
-            continue
+def _link(context: UpsertContext, found: dict[int, Contact], contact: Contact) -> None:
+    """Link a contact and add it to ``found``, unless the ledger says that it is another
+    established person's."""
+    try:
+        link_contact(context, contact)
+    except CreationPending as standing:
+        # While we reconcile this very person nobody can be merged with it. What the
+        # contact's leads tell is needed now; the ledger learns of it afterwards.
+        if standing.person_id != context.person.id:
+            raise
         found[contact.id] = contact
-        try:
-            link_contact(context, contact)
-        except CreationPending as standing:
-            # While we reconcile this very person nobody can be merged with it. What the
-            # contact's leads tell is needed now; the ledger learns of it afterwards.
-            if standing.person_id != context.person.id:
-                raise
+    if contact.id in context.person.contacts:
+        found[contact.id] = contact
 
 
 def _search(context: UpsertContext, key: IdentityKey) -> Iterator[Contact]:

@@ -13,14 +13,12 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from amocrm.account.links import contact_url, lead_url
 from amocrm.api import paging
 from amocrm.contract import LeadRequest
 from amocrm.errors import AmoError, Forbidden, Refused, StillSettling
-from amocrm.ledger import duplicates
 from amocrm.log_context import get_logger
 from amocrm.text.printable import readable
-from amocrm.upsert import payloads
+from amocrm.upsert import note_remarks
 from amocrm.upsert.context import UpsertContext
 from amocrm.upsert.note_text import plain, split
 from amocrm.upsert.settling import next_look
@@ -95,53 +93,16 @@ def _send(context: UpsertContext, lead_id: int, texts: list[str]) -> None:
 
 def _parts(context: UpsertContext, lead_id: int) -> dict[str, str]:
     """Marker → text. The parts depend on the request alone, so that every try has the same;
-    other leads and contacts of the person, which may change, have parts of their own."""
-    request, base_url = context.request, context.settings.base_url
+    what may change has parts of its own."""
+    request = context.request
     pieces = split(note_text(request, context.schema().timezone), LONGEST_PART)
     parts = {
         marker(request.reference, str(number)): _headed(request, piece, number, len(pieces))
         for number, piece in enumerate(pieces, start=1)
     }
-    if remarks := _remarks(context):
-        parts[marker(request.reference, "remarks")] = "\n".join(remarks)
-    if others := _other_leads(context, lead_id):
-        listed = "\n".join(lead_url(base_url, one) for one in others)
-        parts[marker(request.reference, "leads")] = (
-            f"⚠️ У этого человека есть и другие активные сделки:\n{listed}"
-        )
-    if len(contacts := sorted(context.person.contacts)) > 1:
-        listed = "\n".join(contact_url(base_url, one) for one in contacts)
-        parts[marker(request.reference, "contacts")] = (
-            f"⚠️ У этого человека несколько контактов:\n{listed}"
-        )
+    for part, text in note_remarks.remarks(context, lead_id):
+        parts[marker(request.reference, part)] = text
     return parts
-
-
-def _remarks(context: UpsertContext) -> list[str]:
-    """What could not be brought into the lead as the form asked."""
-    request, remarks = context.request, []
-    if context.schema().lacks(request.stage):
-        remarks.append(
-            f"⚠️ Этапа {request.stage}, на который должна была попасть заявка, в воронке нет: "
-            "новая сделка создаётся на первом этапе."
-        )
-    if payloads.left_out(request):
-        remarks.append(
-            "⚠️ amoCRM не принимала сделку с метками рекламы и тегами, отправлено без них."
-        )
-    return remarks
-
-
-def _other_leads(context: UpsertContext, lead_id: int) -> list[int]:
-    """The person's active leads beside this one, the recorded one among them: an earlier try
-    may go on from a lead that is not recorded any more."""
-    found = set(duplicates.active(context.person.id))
-    recorded = context.person.lead_id
-    if recorded and recorded != lead_id:
-        lead = context.crm.lead(recorded)
-        if lead and lead.is_active(context.schema().pipeline_id):
-            found.add(recorded)
-    return sorted(found - {lead_id})
 
 
 def note_text(request: LeadRequest, zone: ZoneInfo) -> str:

@@ -28,7 +28,7 @@ from amocrm.errors import ComeBack, NobodyToIdentify, StillSettling
 from amocrm.identity import IdentityKey, without_ignored
 from amocrm.ledger import CreationPending, PersonState, duplicates
 from amocrm.upsert import lookup, superseded
-from amocrm.upsert.context import StartOver, UpsertContext, locked_context
+from amocrm.upsert.context import DeliverTo, StartOver, UpsertContext, locked_context
 from amocrm.upsert.create import create_lead
 from amocrm.upsert.notes import write_note
 from amocrm.upsert.reconcile import reconcile
@@ -48,14 +48,19 @@ def upsert_lead(request: LeadRequest, progress: Progress) -> LeadResult:
     Safe to call again after any error and from any number of processes at once.
     """
     settings = conf.current()
-    named = without_ignored(request.named, settings.ignored_identities, settings.phone_region)
     with log_context.log_context(named=request.named, reference=request.reference):
+        named = _identifying(request, settings)
         if not named:
             raise NobodyToIdentify(
                 "neither the e-mail nor the phone identifies anybody: each is missing, unreadable"
-                " or one of IGNORED_IDENTITIES"
+                " or ignored (IGNORED_IDENTITIES, or the list in the admin)"
             )
         return _upsert(request, progress, settings, named)
+
+
+def _identifying(request: LeadRequest, settings: conf.AmoSettings) -> frozenset[IdentityKey]:
+    named = without_ignored(request.named, settings.ignored_identities, settings.phone_region)
+    return ledger.count_naming(settings.account, named, request.name)
 
 
 def _upsert(
@@ -77,24 +82,42 @@ def _upsert(
             )
 
         blocking: PersonState | None = None
+        instead: int | None = None
         for _ in range(MAX_STARTS):
             try:
                 if blocking:  # somebody who must be reconciled before we can be one person
                     with under_lock(blocking) as context:
                         reconcile(context)
                     blocking = None
-                person = ledger.resolve(settings.account, named)  # step 1
+                person = _resolve(settings.account, named, progress, instead)  # step 1
                 logger.info(
                     "🔐 [LOCK] Attempting to acquire lock for lead: %s",
                     log_context.current_subject(),
                 )
                 with under_lock(person) as context:  # step 2
                     return _deliver(context)
+            except DeliverTo as other:
+                instead = other.person_id
             except StartOver:
-                blocking = None
+                blocking = instead = None
             except CreationPending as pending:
                 blocking = ledger.read(pending.person_id)
     raise ComeBack("the person keeps changing")
+
+
+def _resolve(
+    account: str, named: frozenset[IdentityKey], progress: Progress, instead: int | None
+) -> PersonState:
+    """Whose the submission is. Of several who may be one person it stays with the one whose lead
+    an earlier attempt has found."""
+    if instead:
+        return ledger.read(instead)
+    person = ledger.resolve(account, named)
+    if progress.lead_id and progress.lead_id != person.lead_id:
+        for other in map(ledger.read, ledger.kept_apart(person.id)):
+            if other.lead_id == progress.lead_id:
+                return other
+    return person
 
 
 def _deliver(context: UpsertContext) -> LeadResult:
@@ -125,6 +148,7 @@ def _bring_into_a_lead(context: UpsertContext) -> LeadResult:
     contacts = [] if lead else lookup.link_contacts(context)  # step 5
     lead = lead or _record_found_lead(context, contacts)  # step 6
     if lead is None:
+        _look_at_partners(context)
         logger.info("✨ [DEDUP] No ACTIVE lead found → will CREATE new lead")
         return create_lead(context, contacts)  # steps 7 and 8
     logger.info("✅ Found ACTIVE lead: ID %s", lead.id)
@@ -188,6 +212,25 @@ def _record_found_lead(context: UpsertContext, contacts: list[Contact]) -> Lead 
     return lead
 
 
+def _look_at_partners(context: UpsertContext) -> None:
+    """Nobody gets a new lead while somebody who may be the same person has one, or may have one on
+    its way: raises :class:`DeliverTo` then."""
+    for partner in map(ledger.read, ledger.partners(context.person.id)):
+        contacts = filter(None, map(context.crm.contact, sorted(partner.contacts)))
+        if (
+            partner.creating_since
+            or (partner.lead_id and _active_lead(context, partner.lead_id))
+            or lookup.active_leads(context, contacts)
+        ):
+            logger.info("🪞 [DEDUP] For somebody who may be the same: %s", partner.lock_name)
+            raise DeliverTo(partner.id)
+
+
+def _active_lead(context: UpsertContext, lead_id: int) -> Lead | None:
+    lead = context.crm.lead(lead_id)
+    return lead if lead and _is_active(context, lead) else None
+
+
 def _is_active(context: UpsertContext, lead: Lead) -> bool:
     return lead.is_active(context.schema().pipeline_id)
 
@@ -204,5 +247,6 @@ def _link_if_theirs(context: UpsertContext, lead: Lead) -> bool:
         contact = context.crm.contact(contact_id)
         if contact and lookup.is_theirs(context, contact):
             lookup.link_contact(context, contact)
-            return True
+            if contact_id in context.person.contacts:
+                return True
     return False

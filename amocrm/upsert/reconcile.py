@@ -24,16 +24,20 @@ CLOCKS_DIFFER_BY = timedelta(minutes=10)
 def reconcile(context: UpsertContext) -> None:
     """Adopt the lead that the claim was for, or release the claim.
 
-    Raises :class:`~amocrm.errors.StillSettling` while a lost call may still be carried out and
+    Raises :class:`~amocrm.errors.StillSettling` while a lost call may still be carried out, without
+    a look where somebody who waits for it, too, has just looked in vain, and
     :class:`~amocrm.upsert.context.StartOver` when there is surely no lead and the claim was
     released.
     """
     since = context.person.creating_since
     if since is None:
         return
+    now, next_look_at = timezone.now(), context.person.next_look_at
+    if next_look_at and now < next_look_at:
+        raise _still_settling(context, next_look_at - now)
     logger.info("🧭 [DEDUP] A lead may be on its way since %s: looking for it", since.isoformat())
     # Read before looking: only a look that began after SETTLE_SECONDS proves that there is none.
-    is_settled = timezone.now() - since >= context.settings.settle
+    is_settled = now - since >= context.settings.settle
     oldest = since - CLOCKS_DIFFER_BY
     contacts = {
         contact.id: contact
@@ -51,17 +55,23 @@ def reconcile(context: UpsertContext) -> None:
     is_known = any(_may_be_the_claimed_one(context, lead, oldest) for lead in leads)
     if not is_known and not is_settled:
         # An older lead is no answer: ours may still arrive beside it.
-        raise StillSettling(
-            "an earlier call may still make the lead",
-            lock_name=context.person.lock_name,
-            retry_after=next_look(since, context.settings.settle),
-        )
+        wait = next_look(since, context.settings.settle)
+        ledger.looked_in_vain(context.person, next_look_at=timezone.now() + wait)
+        raise _still_settling(context, wait)
     if not leads:
         context.write(ledger.release)
         raise StartOver
     lead = lookup.keep_newest(context, leads)
     context.action = "created" if _may_be_the_claimed_one(context, lead, oldest) else "updated"
     context.write(ledger.adopt, lead.id)
+
+
+def _still_settling(context: UpsertContext, wait: timedelta) -> StillSettling:
+    return StillSettling(
+        "an earlier call may still make the lead",
+        lock_name=context.person.lock_name,
+        retry_after=wait,
+    )
 
 
 def _may_be_the_claimed_one(context: UpsertContext, lead: Lead, oldest: datetime) -> bool:

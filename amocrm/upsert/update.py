@@ -46,7 +46,7 @@ def complete_contact(context: UpsertContext, contact_id: int) -> None:
     operators. PATCH replaces the whole set, so the contact is read here, under the lock. Nothing
     is asked where the ledger has seen all of it on a contact: a manager may have removed it since.
     """
-    if context.named <= context.person.on_contact:
+    if context.named_theirs <= context.person.on_contact:
         return
     contact = context.crm.contact(contact_id)
     if contact is None:
@@ -62,7 +62,7 @@ def complete_contact(context: UpsertContext, contact_id: int) -> None:
             context, contact, _missing(context, [contact, *contacts])
         ):
             return
-    context.write(ledger.mark_on_contact, context.named)
+    context.write(ledger.mark_on_contact, context.named_theirs)
 
 
 def _append(context: UpsertContext, contact: Contact, missing: frozenset[IdentityKey]) -> bool:
@@ -88,4 +88,4 @@ def _append(context: UpsertContext, contact: Contact, missing: frozenset[Identit
 
 def _missing(context: UpsertContext, contacts: list[Contact]) -> frozenset[IdentityKey]:
     carried = [lookup.carried_by(contact, context.settings) for contact in contacts]
-    return context.named.difference(*carried)
+    return context.named_theirs.difference(*carried)

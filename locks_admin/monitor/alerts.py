@@ -26,12 +26,14 @@ def find(
     locks: Sequence[LockStatus],
     *,
     counted: Mapping[str, int],
+    proposals: int = 0,
     unreadable: str = "",
 ) -> list[Finding]:
     """Everything that is wrong now, what is critical first.
 
-    ``counted``: the events of today, by :func:`amocrm.counters.totals`. ``unreadable``: why the
-    locks cannot be listed although Redis answers.
+    ``counted``: the events of today, by :func:`amocrm.counters.totals`. ``proposals``: how many
+    pairs of people wait for a decision. ``unreadable``: why the locks cannot be listed although
+    Redis answers.
     """
     found = [
         faults.of_redis(redis),
@@ -41,6 +43,8 @@ def find(
         _late(redis, deliveries),
         _undelivered(deliveries.backlog),
         faults.of_missing_stage(counted[Event.STAGE_MISSING]),
+        _of_proposals(proposals),
+        _of_crowds(counted),
         *_of_locks(locks),
     ]
     return sorted(filter(None, found), key=lambda alert: not alert.critical)
@@ -104,6 +108,42 @@ def _undelivered(backlog: Backlog) -> Finding | None:
         title=_("Submissions are not delivered"),
         commands=(faults.CHECK_COMMAND,),
         critical=True,
+    )
+
+
+def _of_proposals(proposals: int) -> Finding | None:
+    if not proposals:
+        return None
+    return Finding(
+        "warning",
+        "people",
+        _(
+            "Forms have named two people together whom amoCRM knows as two: each has stayed as it "
+            "was (pairs: %(count)d)."
+        )
+        % {"count": proposals},
+        _("Whether they are one or two is decided in the list of merge proposals."),
+        code="proposals",
+        title=_("People who may be one wait for a decision"),
+    )
+
+
+def _of_crowds(counted: Mapping[str, int]) -> Finding | None:
+    shared, beyond = counted[Event.NAMES_TOO_MANY], counted[Event.NOT_ATTACHED]
+    if not (shared or beyond):
+        return None
+    return Finding(
+        "warning",
+        "people",
+        _(
+            "Today: e-mails and phones that name too many people and identify nobody from now on: "
+            "%(shared)d; those that were not attached, because the person has gathered enough: "
+            "%(beyond)d."
+        )
+        % {"shared": shared, "beyond": beyond},
+        _("The first are in the list of ignored identities; the notes name the others."),
+        code="crowds",
+        title=_("An e-mail or phone of many people"),
     )
 
 

@@ -14,7 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from amocrm import counters
+from amocrm import conf, counters
+from amocrm.ledger import proposals
 from amocrm.locks import health
 from amocrm.locks.history import LockEvent
 from amocrm.locks.stats import last_hour
@@ -49,7 +50,14 @@ def page_context(params: QueryDict, user: User | AnonymousUser) -> dict[str, Any
         "rate": stats.requests_per_second(redis),
         "counters": _named(counted),
         "counted_since": _utc_midnight(),
-        "alerts": alerts.find(redis, deliveries, locks, counted=counted, unreadable=unreadable),
+        "alerts": alerts.find(
+            redis,
+            deliveries,
+            locks,
+            counted=counted,
+            proposals=proposals.undecided(conf.current().account),
+            unreadable=unreadable,
+        ),
         "is_known": redis.connected and not unreadable,
         "total": len(locks),
         "stale": sum(lock.state in STALE for lock in locks),

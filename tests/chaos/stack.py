@@ -21,7 +21,8 @@ from tests.servers import PostgresServer, RedisServer, free_port
 from tests.waiting import wait_until
 
 Freeze = dict[str, str]
-_CELERY = ("celery", "-q", "-A", "config")
+# `manage.py check` is not what a run is about, and many processes start in it.
+_CELERY = ("celery", "-q", "--skip-checks", "-A", "config")
 _WORKER = (*_CELERY, "worker", *WORKER_OPTIONS)
 
 
@@ -100,7 +101,7 @@ class Stack:
         if self.redis:
             command = (*_WORKER, "--concurrency", str(self._threads))
         else:
-            command = ("manage", "deliver_leads", "--watch", "0.3")
+            command = ("manage", "deliver_leads", "--skip-checks", "--watch", "0.3")
         if rigs:
             return self._child(name, ("-m", "tests.chaos.rigged", *command), rigs)
         plain = ("-m", *command) if self.redis else (str(PROJECT / "manage.py"), *command[1:])

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from babel.messages.catalog import Catalog
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_python
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from django.utils import translation
 from django.utils.translation import gettext
-from django.utils.translation.template import templatize
+
+from tests.marked_texts import marked_texts
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "locks_admin" / "locale" / "ru" / "LC_MESSAGES" / "django"
-KEYWORDS = {**DEFAULT_KEYWORDS, "gettext_lazy": None, "ngettext_lazy": (1, 2)}
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z.0-9]+")
-
-
-def source_texts() -> set[str]:
-    """Every text marked for translation (of plurals the singular)."""
-    sources = [path.read_text() for path in (ROOT / "locks_admin").rglob("*.py")]
-    for path in (ROOT / "templates" / "admin" / "locks_admin").rglob("*.html"):
-        lines = templatize(path.read_text()).splitlines()
-        sources.append("\n".join(line.strip() for line in lines))
-    found: set[str] = set()
-    for source in sources:
-        texts: Any = extract_python(io.BytesIO(source.encode()), KEYWORDS, [], {})
-        found |= {text if isinstance(text, str) else text[0] for _, _, text, _ in texts}
-    return found
 
 
 def translations(catalogue: Catalog) -> dict[str, tuple[str, ...]]:
@@ -49,7 +33,7 @@ def translations(catalogue: Catalog) -> dict[str, tuple[str, ...]]:
 def test_every_text_has_its_russian_with_the_same_placeholders() -> None:
     with CATALOGUE.with_suffix(".po").open("rb") as file:
         russian = translations(read_po(file, locale="ru"))
-    assert set(russian) == source_texts()
+    assert set(russian) == marked_texts("locks_admin")
     for text, translated in russian.items():
         for one in translated:
             assert one, text

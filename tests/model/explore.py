@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.db import connection
+from django.test import override_settings
 
 from amocrm import models
 from amocrm.errors import AmoError
 from tests.model.scheduler import Crash, Ended, Parked, Plan, Worker
-from tests.model.world import Submission, World, deliver, running
+from tests.model.world import Parting, Submission, World, running
 
 MOST_ROUNDS = 14
 FAILURES = ("lose", "late", "drop")
@@ -25,30 +24,29 @@ class Broken(AssertionError):
 
 @dataclass(frozen=True)
 class Scenario:
-    """`prepare` fills the CRM and says what is submitted; everybody in it is one person, once
-    everything is known. `most_made`: how many leads we may make, shown to operators or not.
-    `may_be_shown`: two leads are allowed where operators are shown them, because nothing had
-    named these two together when they were made."""
+    """`prepare` fills the CRM and says what is done; everybody in it is one person, once
+    everything is known, or at most so many `people`. `most_made`: how many leads we may make,
+    shown to operators or not. `may_be_shown`: more leads are allowed where operators are shown
+    them, because nothing had named these two together when they were made, or only an operator
+    may say that they are one. `check` says what else is wrong at the end."""
 
     name: str
-    prepare: Callable[[World], list[Submission]]
+    prepare: Callable[[World], Sequence[Submission | Parting]]
     most_made: int | None = None
     may_be_shown: bool = False
+    people: int = 1
+    settings: Mapping[str, object] = field(default_factory=dict)
+    check: Callable[[World], str] = lambda world: ""
 
 
 @dataclass
 class Explorer:
-    """Runs plans over a few workers that live as long as the explorer."""
+    """Runs plans over a few workers and the test database."""
 
     world: World = field(default_factory=World)
     workers: list[Worker] = field(default_factory=lambda: [Worker(n) for n in range(3)])
     runs: int = 0
     _planted: int = 0
-
-    def close(self) -> None:
-        """End the workers."""
-        for worker in self.workers:
-            worker.end()
 
     def explore(self, scenario: Scenario, *, runs: int) -> None:
         """Every plan with one deviation, in an order of chance, and then ``runs`` with several.
@@ -72,12 +70,14 @@ class Explorer:
         """One run; raises :class:`Broken` with everything that was decided."""
         self.runs += 1
         self.world.reset()
-        with running(self.world):
+        with override_settings(**scenario.settings), running(self.world):
             submissions = scenario.prepare(self.world)
             self._planted = len(self.world.sandbox.account.leads)
             try:
                 self._rounds(submissions, plan)
-                self._judge(scenario, submissions)
+                self._judge(scenario, [one for one in submissions if isinstance(one, Submission)])
+                if wrong := scenario.check(self.world):
+                    raise Broken(wrong)
             except Broken as broken:
                 told = "\n  ".join(plan.told)
                 raise Broken(f"{scenario.name}: {broken}\nplan {plan.chosen}\n  {told}") from None
@@ -85,12 +85,10 @@ class Explorer:
                 self._stop()
         return plan
 
-    def _rounds(self, submissions: list[Submission], plan: Plan) -> None:
-        at_work: dict[int, Submission] = {}
+    def _rounds(self, jobs: Sequence[Submission | Parting], plan: Plan) -> None:
+        at_work: dict[int, Submission | Parting] = {}
         for _ in range(MOST_ROUNDS):
-            waiting = [
-                one for one in submissions if not one.delivered and one not in at_work.values()
-            ]
+            waiting = [one for one in jobs if not one.is_done and one not in at_work.values()]
             if not waiting and not at_work:
                 return
             # Who slept wakes up last: that others overtook it is what makes it late.
@@ -98,13 +96,13 @@ class Explorer:
             for worker in self.workers:
                 worker.sleeps = False
                 if worker.number not in at_work and waiting:
-                    at_work[worker.number] = submission = waiting.pop(0)
-                    worker.begin(lambda submission=submission: deliver(submission))  # type: ignore[misc]
+                    at_work[worker.number] = waiting.pop(0)
+                    worker.begin(at_work[worker.number].work)
             self._round(at_work, plan)
             self.world.pass_settle()
-        raise Broken(f"not delivered after {MOST_ROUNDS} rounds: {_left(submissions)}")
+        raise Broken(f"not done after {MOST_ROUNDS} rounds: {_left(jobs)}")
 
-    def _round(self, at_work: dict[int, Submission], plan: Plan) -> None:
+    def _round(self, at_work: dict[int, Submission | Parting], plan: Plan) -> None:
         """Until everybody has ended or sleeps."""
         now: Worker | None = None
         while awake := [w for w in self.workers if w.number in at_work and not w.sleeps]:
@@ -164,10 +162,11 @@ class Explorer:
             for lead in account.leads.values()
             if not lead.is_deleted and lead.status_id not in (142, 143)
         ]
-        are_shown = models.DuplicateLead.objects.filter(state=models.DuplicateLead.State.ACTIVE)
-        shown = are_shown.count() if scenario.may_be_shown else 0
-        if len(active) - shown > 1:
+        shown = _shown_to_operators() if scenario.may_be_shown else 0
+        if len(active) - shown > scenario.people:
             raise Broken(f"{len(active)} active leads, {shown} of them shown to operators")
+        if models.DuplicateLead.objects.filter(origin=models.DuplicateLead.Origin.MERGED).exists():
+            raise Broken("two people with a lead have become one, and no operator said so")
         made = len(account.leads) - self._planted
         if scenario.most_made is not None and made > scenario.most_made:
             raise Broken(f"{made} leads were made, not {scenario.most_made}")
@@ -197,21 +196,18 @@ class Explorer:
                 raise Broken(f"no active lead has the note of {one.request.reference}")
 
 
+def _shown_to_operators() -> int:
+    """Leads beside the one that everybody should have: duplicates, and those of people who may be
+    the same person."""
+    duplicates = models.DuplicateLead.objects.filter(state=models.DuplicateLead.State.ACTIVE)
+    proposals = models.MergeProposal.objects.exclude(state=models.MergeProposal.State.CONFIRMED)
+    return duplicates.count() + proposals.count()
+
+
 def _check_end(end: Ended) -> None:
     if end.error is not None and not isinstance(end.error, AmoError | Crash):
         raise end.error
 
 
-def _left(submissions: list[Submission]) -> list[str]:
-    return [str(sorted(one.request.named)) for one in submissions if not one.delivered]
-
-
-@contextmanager
-def explorer() -> Iterator[Explorer]:
-    """An explorer over the test database."""
-    made = Explorer()
-    try:
-        yield made
-    finally:
-        made.close()
-        connection.close()
+def _left(jobs: Sequence[Submission | Parting]) -> list[str]:
+    return [str(one) for one in jobs if not one.is_done]

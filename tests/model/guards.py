@@ -14,7 +14,7 @@ from django.db.models import F
 from amocrm import conf, ledger
 from amocrm.api.client import Client
 from amocrm.errors import OutcomeUnknown
-from amocrm.ledger import PersonState, claims, duplicates, resolution
+from amocrm.ledger import PersonState, claims, duplicates, proposals, resolution, rows
 from amocrm.models import Person
 from amocrm.upsert import create, lookup, notes, protocol, reconcile, superseded
 from tests.model import scenarios
@@ -97,13 +97,13 @@ def _name_one_identity() -> AbstractContextManager[Any]:
 
 def _grow_silently() -> AbstractContextManager[Any]:
     """New identities do not raise the version."""
-    real = resolution._change
+    real = rows.change
 
     def change(person: Person, **fields: Any) -> None:
         if fields:
             real(person, **fields)
 
-    return mock.patch.object(resolution, "_change", change)
+    return mock.patch.object(resolution, "change", change)
 
 
 def _forget_that_a_note_was_sent() -> AbstractContextManager[Any]:
@@ -140,6 +140,10 @@ def _only_what_is_recorded_overtakes() -> AbstractContextManager[Any]:
         return not ledger.is_claim_of(person, ours) and person.lead_id != ours.lead_id
 
     return mock.patch.object(create, "_is_superseded", is_superseded)
+
+
+def _any_joins(context: Any, found: Any, unknown: Any) -> Any:
+    return next(iter(unknown), None)
 
 
 GUARDS = (
@@ -207,7 +211,7 @@ GUARDS = (
     ),
     Guard(
         "nobody is merged over a standing claim",
-        lambda: mock.patch.object(resolution, "_standing_claim", return_value=None),
+        lambda: mock.patch.object(resolution, "standing_claim", return_value=None),
         scenarios.NAMED_APART,
     ),
     Guard(
@@ -215,6 +219,31 @@ GUARDS = (
         lambda: mock.patch.object(lookup, "link_contact", return_value=None),
         replace(scenarios.CARRIED, most_made=1),
         script=(("0: claim", "switch to 1"),),
+    ),
+    Guard(
+        "established people do not become one by themselves",
+        lambda: mock.patch.object(resolution, "_is_established", return_value=False),
+        scenarios.NAMED_APART,
+    ),
+    Guard(
+        "a contact that shares nothing with theirs is another person",
+        lambda: mock.patch.object(lookup, "_joins", _any_joins),
+        scenarios.TWO_CUSTOMERS,
+    ),
+    Guard(
+        "the lead of who may be the same is taken before one is made",
+        lambda: mock.patch.object(protocol, "_look_at_partners", return_value=None),
+        scenarios.ONE_LEAD_OF_TWO,
+    ),
+    Guard(
+        "nobody gathers more than the limit",
+        lambda: mock.patch.object(resolution, "_within", lambda limit, person, new: new),
+        scenarios.CROWDED,
+    ),
+    Guard(
+        "who was parted stays apart",
+        lambda: mock.patch.object(proposals, "apart", return_value=set()),
+        scenarios.PARTED,
     ),
     Guard("a note is looked up before it is posted again", _forget_that_a_note_was_sent),
 )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from amocrm import models
+from amocrm.identity import IdentityKey
 from amocrm.sandbox.account.actions import plant
 from tests.amocrm.upsert.deliveries import request_of
 from tests.model.explore import Scenario
-from tests.model.world import Submission, World
+from tests.model.world import Parting, Submission, World
 
 E1, E2 = "anna@onai.academy", "anna@mail.example"
-P1, P2 = "+77771112233", "+77012223344"
+P1, P2, P3 = "+77771112233", "+77012223344", "+77053334455"
 PIPELINE, STAGE = 3177727, 32392159
 
 
@@ -64,10 +66,92 @@ def known_by_another_phone(world: World) -> list[Submission]:
     return _submissions((E1, P1), (E1, P2))
 
 
+def two_customers(world: World) -> list[Submission]:
+    """The e-mail of one customer with the phone of another."""
+    _plant_contact(world, emails=[E1], phones=[], with_lead=True)
+    _plant_contact(world, emails=[], phones=[P1], with_lead=True)
+    return _submissions((E1, P1), (E1, P1))
+
+
+def two_customers_one_lead(world: World) -> list[Submission]:
+    """The same, and only whom the phone names has an active lead."""
+    _plant_contact(world, emails=[E1], phones=[])
+    _plant_contact(world, emails=[], phones=[P1], with_lead=True)
+    return _submissions((E1, P1), (E1, P1))
+
+
+def crowded(world: World) -> list[Submission]:
+    """More phones than a person gathers."""
+    return _submissions((E1, P1), (E1, P2), (E1, P3))
+
+
+def names_too_many(world: World) -> list[Submission]:
+    """Somebody sends an e-mail with the phones of others, of whom one comes, too."""
+    return _submissions((E1, P1), (E1, P2), (E2, P2))
+
+
+def parted(world: World) -> list[Submission | Parting]:
+    """An operator says that the phone is somebody else's, while it is being named."""
+    phone, email = IdentityKey("phone", P1), IdentityKey("email", E1)
+    return [*_submissions((E1, P1), ("", P1)), Parting(phone, email)]
+
+
+def _nobody_has_two_phones(world: World) -> str:
+    crowds = [
+        sorted(found)
+        for contact in world.sandbox.account.contacts.values()
+        if len(found := world.sandbox.account.values(contact, "PHONE")) > 1
+    ]
+    return f"contacts have gathered {crowds}" if crowds else ""
+
+
+def _the_customers_are_two(world: World) -> str:
+    return "the two customers have become one" if _are_one() else ""
+
+
+def _the_parted_are_two(world: World) -> str:
+    rows = models.MergeProposal.objects.filter(state=models.MergeProposal.State.REFUSED)
+    return "who was parted is one again" if rows.exists() and _are_one() else ""
+
+
+def _are_one() -> bool:
+    rows = models.Identity.objects.filter(value__in=(E1, P1))
+    return rows.values("person").distinct().count() == 1
+
+
 TWINS = Scenario("twins", twins)
 TRIPLETS = Scenario("triplets", triplets)
 GROWING = Scenario("growing", growing, may_be_shown=True)
 NAMED_APART = Scenario("named apart", named_apart, may_be_shown=True)
 CARRIED = Scenario("carried by a contact", carried_by_a_contact, may_be_shown=True)
 KNOWN_BY_PHONE = Scenario("known by another phone", known_by_another_phone, may_be_shown=True)
-ALL = (TWINS, TRIPLETS, GROWING, NAMED_APART, CARRIED, KNOWN_BY_PHONE)
+TWO_CUSTOMERS = Scenario(
+    "two customers", two_customers, most_made=0, may_be_shown=True, check=_the_customers_are_two
+)
+ONE_LEAD_OF_TWO = Scenario(
+    "two customers, one lead",
+    two_customers_one_lead,
+    most_made=0,
+    may_be_shown=True,
+    check=_the_customers_are_two,
+)
+CROWDED = Scenario(
+    "crowded", crowded, settings={"PERSON_MAX_IDENTITIES": 1}, check=_nobody_has_two_phones
+)
+NAMES_TOO_MANY = Scenario(
+    "names too many", names_too_many, settings={"IDENTITY_MAX_PEOPLE": 1}, people=2
+)
+PARTED = Scenario("parted", parted, may_be_shown=True, check=_the_parted_are_two)
+ALL = (
+    TWINS,
+    TRIPLETS,
+    GROWING,
+    NAMED_APART,
+    CARRIED,
+    KNOWN_BY_PHONE,
+    TWO_CUSTOMERS,
+    ONE_LEAD_OF_TWO,
+    CROWDED,
+    NAMES_TOO_MANY,
+    PARTED,
+)

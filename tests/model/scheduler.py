@@ -1,19 +1,19 @@
 """A scheduler that decides who runs next.
 
-Workers are threads of which exactly one runs at any time, from one *step* (a call of the CRM, a
-read or write of the ledger) to the next. At every step the scheduler may go on with the same
+Workers are greenlets, of which exactly one runs at any time, from one *step* (a call of the CRM,
+a read or write of the ledger) to the next: as threads would, if each waited for the others, but
+without waiting for the system to wake it up. At every step the scheduler may go on with the same
 worker, switch, kill it, lose an answer, hold a request back, or let it sleep for too long. What
 it decides comes from a *plan*, so that every run can be repeated.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-STEP_TIMEOUT = 30.0  # seconds; a step that takes longer hangs
+from django.db import connection
+from greenlet import getcurrent, greenlet
 
 
 class Crash(BaseException):
@@ -36,17 +36,13 @@ class Ended:
 
 
 class Worker:
-    """A thread that does one job after another, step by step."""
+    """Does one job after another, step by step, each in a greenlet of its own."""
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.state: Parked | Ended | None = None
         self.sleeps = False
-        self._reports: queue.SimpleQueue[Parked | Ended] = queue.SimpleQueue()
-        self._orders: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+        self._job: greenlet
 
     @property
     def is_busy(self) -> bool:
@@ -56,57 +52,41 @@ class Worker:
     def begin(self, job: Callable[[], None]) -> None:
         """Take a job; it waits at its beginning."""
         self.sleeps = False
-        self._jobs.put(job)
-        self.state = self._reports.get(timeout=STEP_TIMEOUT)
+        self._job = greenlet(_do)
+        self._switch(job)
 
     def go(self, order: str = "go") -> None:
         """Run to the next step or to the end."""
-        self._orders.put(order)
-        self.state = self._reports.get(timeout=STEP_TIMEOUT)
+        self._switch(order)
 
-    def park(self, label: str, *, can_fail: bool = False) -> str:
-        """Called by the worker's own thread at a step: wait for the order.
-
-        Raises :class:`Crash` when the order is to die.
-        """
-        self._reports.put(Parked(label, can_fail))
-        order = self._orders.get()
-        if order == "crash":
-            raise Crash
-        return order
-
-    def end(self) -> None:
-        """Let the thread come to its end."""
-        self._jobs.put(None)
-        self._thread.join(STEP_TIMEOUT)
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            current.worker = self
-            error: BaseException | None = None
-            try:
-                self.park("begin")
-                job()
-            except BaseException as raised:
-                error = raised
-            self._reports.put(Ended(error))
-        from django.db import connections
-
-        connections.close_all()
+    def _switch(self, given: Callable[[], None] | str) -> None:
+        self.state = self._job.switch(given)
 
 
-class _Current(threading.local):
-    worker: Worker | None = None
-
-
-current = _Current()
+def _do(job: Callable[[], None]) -> Ended:
+    try:
+        step("begin")
+        job()
+    except BaseException as error:
+        return Ended(error)
+    return Ended(None)
 
 
 def step(label: str, *, can_fail: bool = False) -> str:
-    """A step of the worker whose thread calls it; other threads go straight on."""
-    if current.worker is None:
+    """A step of the worker that calls it: wait for the order. Whoever is no worker goes straight
+    on.
+
+    Raises :class:`Crash` when the order is to die.
+    """
+    scheduler = getcurrent().parent
+    if scheduler is None:
         return "go"
-    return current.worker.park(label, can_fail=can_fail)
+    # The workers share a connection: in a transaction of one, all would be.
+    assert not connection.in_atomic_block, f"{label} is within a transaction"
+    order = scheduler.switch(Parked(label, can_fail))
+    if order == "crash":
+        raise Crash
+    return str(order)
 
 
 @dataclass

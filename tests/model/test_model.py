@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.model.explore import Broken, Explorer, Scenario, explorer
+from tests.model.explore import Broken, Explorer, Scenario
 from tests.model.guards import GUARDS, Guard
 from tests.model.scenarios import ALL
 from tests.model.scheduler import Plan
@@ -23,8 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def model(settings: object) -> Iterator[Explorer]:
     settings.REDIS_ENABLED = False  # type: ignore[attr-defined]
     logging.disable(logging.CRITICAL)  # a million lines say nothing
-    with explorer() as made:
-        yield made
+    yield Explorer()
     logging.disable(logging.NOTSET)
 
 

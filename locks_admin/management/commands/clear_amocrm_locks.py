@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
-import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from amocrm.locks import clearing
 from amocrm.locks.clearing import ClearResult
+from amocrm.management.shell_user import shell_user
 from amocrm.redis_clients import REDIS_ERRORS
 from amocrm.text.printable import one_line
 from locks_admin.masking import Masker
@@ -71,7 +70,7 @@ class Command(BaseCommand):
                 return
             if locks and options["interactive"] and not options["json"]:
                 self._ask(locks)
-            outcome = clearing.clear(locks, by=_me(), why="manage.py clear_amocrm_locks")
+            outcome = clearing.clear(locks, by=shell_user(), why="manage.py clear_amocrm_locks")
         except REDIS_ERRORS as error:
             raise CommandError(f"Redis does not answer, so nothing was cleared: {error}") from error
         results = [(one.lock.name, one.result) for one in outcome]
@@ -123,11 +122,3 @@ class Command(BaseCommand):
             self.stdout.write(f"Would clear {len(results)} AmoCRM locks")
         else:
             self.stdout.write(f"Cleared {cleared} AmoCRM locks")
-
-
-def _me() -> str:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, as in many containers
-        name = "somebody"
-    return f"{name}@{socket.gethostname()}"

@@ -1,12 +1,14 @@
-"""A process of the service that sends as fast as the limiter lets it; see ``limited_run``.
+"""Processes of the service that send as fast as the limiter lets them; see ``limited_run``.
 
-Prints one JSON object: ``permits`` and ``sent`` (request id and moment), in monotonic seconds,
-which on one machine are the same for all processes, and ``errors``.
+``python -m … SECONDS COUNT``. Prints a list with a JSON object for each: ``permits`` and ``sent``
+(request id and moment), in monotonic seconds, which on one machine are the same for all processes,
+and ``errors``.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
 import threading
@@ -81,15 +83,22 @@ def _ask(seconds: float) -> None:
                     return
 
 
-def main() -> None:
+def _send(seconds: float) -> dict[str, Any]:
     """Ask for the account for so many seconds, from several threads."""
-    seconds = float(sys.argv[1])
     threads = [threading.Thread(target=_ask, args=(seconds,)) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    sys.stdout.write(json.dumps({"permits": permits, "sent": sent, "errors": errors}))
+    return {"permits": permits, "sent": sent, "errors": errors}
+
+
+def main() -> None:
+    """Fork the processes: what each of them imports is the same, and takes longest."""
+    seconds, count = float(sys.argv[1]), int(sys.argv[2])
+    with multiprocessing.get_context("fork").Pool(count, maxtasksperchild=1) as processes:
+        seen = processes.map(_send, [seconds] * count, chunksize=1)
+    sys.stdout.write(json.dumps(seen))
 
 
 main()

@@ -107,21 +107,18 @@ def run_processes(
     control: SandboxControl, *, count: int, seconds: float, **environment: str
 ) -> LimitedRun:
     """Let ``count`` processes send for so long. Raises when one of them met an error."""
-    running = [
-        subprocess.Popen(
-            [
-                *(sys.executable, "-W", "ignore", "-m", "tests.amocrm.api.limited_process"),
-                str(seconds),
-            ],
-            cwd=PROJECT,
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            text=True,
-            preexec_fn=end_with_parent(),
-        )
-        for _ in range(count)
-    ]
-    said = [json.loads(one.communicate(timeout=seconds + 60)[0]) for one in running]
+    command = ("-W", "ignore", "-m", "tests.amocrm.api.limited_process", str(seconds), str(count))
+    run = subprocess.run(
+        [sys.executable, *command],
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=seconds + 60,
+        preexec_fn=end_with_parent(),
+    )
+    said = json.loads(run.stdout)
     errors = [error for one in said for error in one["errors"]]
     if errors:
         raise RuntimeError(f"not every request was answered: {errors}")

@@ -13,7 +13,6 @@ from unittest import mock
 
 import pytest
 import requests
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_python
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from django.core.cache import cache
@@ -29,6 +28,7 @@ from amocrm.diagnostics import phone_search, sample_lead
 from amocrm.models import Person
 from amocrm.sandbox.server import RunningSandbox
 from tests.amocrm.api.test_tokens import jwt
+from tests.marked_texts import marked_texts
 from tests.servers import RedisServer, free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -360,20 +360,8 @@ def test_every_text_has_its_russian_and_the_compiled_catalogue_is_of_this_source
         assert read[text] == message.string
         if text:
             assert sorted(placeholders(text)) == sorted(placeholders(message.string)), text
-    assert marked_texts() == written.keys() - {""}
+    assert marked_texts("amocrm") == written.keys() - {""}
 
 
 def placeholders(text: Any) -> list[str]:
     return re.findall(r"%\(\w+\)[a-z]", str(text))
-
-
-def marked_texts() -> set[str]:
-    keywords = {**DEFAULT_KEYWORDS, "gettext_lazy": None, "gettext_noop": None}
-    found: set[str] = set()
-    folder = Path(conf.__file__).parent
-    for path in folder.rglob("*.py"):
-        if "sandbox" in path.parts:
-            continue
-        texts: Any = extract_python(io.BytesIO(path.read_bytes()), keywords, [], {})
-        found |= {text for _, _, text, _ in texts if isinstance(text, str)}
-    return found

@@ -69,6 +69,21 @@ def test_two_who_are_not_known_to_be_one_do_not_list_each_others_leads(
     assert first.id < second.id
 
 
+def test_two_whom_the_ledger_knows_with_a_lead_each_are_asked_about_and_not_listed(
+    sandbox: RunningSandbox,
+) -> None:
+    one, other = plant(
+        sandbox, {"emails": ["a@b.kz"], "phones": ["+77770000001"]}, leads=[[0], [0]]
+    )
+    first = ledger.record(known("a@b.kz"), one)
+    second = ledger.record(known(phone="+77770000001"), other)
+    for _ in range(2):
+        find_duplicates()
+    assert rows() == []
+    assert ledger.partners(first.id) == [second.id]
+    assert counters.totals()["merge_proposed"] == 1
+
+
 def test_strangers_are_counted_and_not_listed(sandbox: RunningSandbox) -> None:
     plant(sandbox, {"emails": ["a@b.kz"]}, {"emails": ["c@d.kz"]}, leads=[[0], [0], [1], [1]])
     known("a@b.kz")

@@ -18,7 +18,8 @@ from amocrm.api.schemas import Contact
 from amocrm.counters import totals
 from amocrm.errors import ComeBack, NobodyToIdentify, OutcomeUnknown, Rejected, StillSettling
 from amocrm.identity import identities
-from amocrm.models import DuplicateLead, Identity, Person
+from amocrm.ledger import decisions
+from amocrm.models import DuplicateLead, Identity, MergeProposal, Person
 from amocrm.sandbox.server import RunningSandbox
 from amocrm.upsert.protocol import upsert_lead
 from tests.amocrm.upsert.deliveries import EMAIL, PHONE, Remembered, request_of
@@ -212,8 +213,8 @@ def test_of_two_contacts_of_one_person_the_most_recently_updated_lead_stays(
 ) -> None:
     planted = sandbox.control.seed(
         contacts=[
-            {"name": "Анна", "emails": [EMAIL], "phones": []},
-            {"name": "Анна", "emails": [], "phones": [PHONE]},
+            {"name": "Анна", "emails": [EMAIL], "phones": [OTHER_PHONE]},
+            {"name": "Анна", "emails": [], "phones": [OTHER_PHONE, PHONE]},
         ],
         leads=[
             {"contact": 0, "status_id": FIRST_STAGE, "updated_at": 1700000000 + 10 * (newer == 0)},
@@ -230,22 +231,6 @@ def test_of_two_contacts_of_one_person_the_most_recently_updated_lead_stays(
     assert str(other) in note["text"]
     assert totals()["two_contacts"] >= 1
     assert totals()["duplicate_found"] == 1
-
-
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["e-mail first", "phone first"])
-def test_two_who_turn_out_to_be_one_keep_one_recorded_lead_and_show_the_other(
-    sandbox: RunningSandbox, order: tuple[int, int]
-) -> None:
-    named = [(EMAIL, ""), ("", PHONE)]
-    leads = [delivered(*named[place]).lead_id for place in order]
-
-    result = delivered(EMAIL, PHONE)
-
-    assert result.lead_id in leads
-    assert Person.objects.filter(merged_into=None).count() == 1
-    shown = DuplicateLead.objects.get(state=DuplicateLead.State.ACTIVE)
-    assert {shown.lead_id, result.lead_id} == set(leads)
-    assert Person.objects.get(merged_into=None).lead_id == result.lead_id
 
 
 def test_a_ledger_filled_by_the_sandbox_does_not_speak_about_another_account(
@@ -482,12 +467,14 @@ def test_a_lead_whose_contact_was_taken_off_is_left_and_counted(sandbox: Running
 
 
 def test_the_note_on_a_lead_names_the_other_one(sandbox: RunningSandbox) -> None:
-    """Two people with a lead each turn out to be one while a note is still to be written."""
+    """Two people with a lead each are confirmed to be one while a note is still to be written."""
     other = delivered("", PHONE)
     request, progress = request_of(EMAIL, ""), Remembered()
     sandbox.control.fault("answer", method="POST", path=r"/api/v4/leads/\d+/notes", status=502)
     with pytest.raises(OutcomeUnknown):
         upsert_lead(request, progress)
+    delivered(EMAIL, PHONE)
+    decisions.confirm(MergeProposal.objects.get().pk, by="olga")
     sandbox.control.advance(10)
     sandbox.control.act("move_lead", lead_id=other.lead_id, status_id=PROFTEST)
     delivered(EMAIL, PHONE)
@@ -609,7 +596,10 @@ def test_a_note_whose_answer_was_lost_is_not_written_twice(sandbox: RunningSandb
 
 def test_the_note_names_all_contacts_of_somebody_with_several(sandbox: RunningSandbox) -> None:
     planted = sandbox.control.seed(
-        contacts=[{"name": "Анна", "emails": [EMAIL]}, {"name": "Аня", "phones": [PHONE]}]
+        contacts=[
+            {"name": "Анна", "emails": [EMAIL]},
+            {"name": "Аня", "emails": [EMAIL], "phones": [PHONE]},
+        ]
     )
 
     delivered()

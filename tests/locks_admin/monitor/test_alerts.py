@@ -14,18 +14,24 @@ from django.test import Client
 from django.utils import timezone, translation
 from pytest_django.fixtures import Settings
 
-from amocrm import counters
+from amocrm import conf, counters, ledger
 from amocrm.api import pause
 from amocrm.counters import Event
 from amocrm.diagnostics import faults
 from amocrm.diagnostics.checks import check_settings
+from amocrm.identity import IdentityKey
+from amocrm.ledger import decisions
 from amocrm.locks import health
 from amocrm.locks.health import Health
+from amocrm.models import MergeProposal
 from amocrm.sandbox.server import RunningSandbox
 from leads.models import Submission
 from locks_admin.monitor import alerts, lock_status, stats
 from tests.amocrm.api.test_tokens import jwt
 from tests.locks_admin.conftest import LIST, PAGE, Locks
+
+ANNA, PHONE = IdentityKey("email", "anna@x.kz"), IdentityKey("phone", "+77771112233")
+BERIK = IdentityKey("phone", "+77012223344")
 
 
 def codes() -> list[str]:
@@ -108,6 +114,32 @@ def test_a_form_whose_stage_is_missing_is_told_with_the_number_of_its_leads(lock
     assert (found.code, found.critical) == ("stage", False)
     assert "(today: 2)" in found.text
     assert found.commands == (faults.CHECK_COMMAND,)
+
+
+def test_what_operators_decide_or_should_know_of_people_is_told(locks: Locks) -> None:
+    counters.count(Event.NAMES_TOO_MANY)
+    counters.count(Event.NOT_ATTACHED, 2)
+    with translation.override("en"):
+        pairs, crowds = alerts.find(
+            health.check(), stats.deliveries(), [], counted=counters.totals(), proposals=3
+        )
+    assert (pairs.code, crowds.code) == ("proposals", "crowds")
+    assert "(pairs: 3)" in pairs.text
+    assert "from now on: 1;" in crowds.text
+    assert "gathered enough: 2." in crowds.text
+
+
+@pytest.mark.django_db
+def test_the_page_tells_how_many_pairs_wait_for_a_decision(operator: User) -> None:
+    account = conf.current().account
+    for lead_id, key in ((11, ANNA), (22, PHONE), (33, BERIK)):
+        ledger.record(ledger.resolve(account, {key}), lead_id)
+    ledger.resolve(account, {ANNA, PHONE})
+    ledger.resolve(account, {ANNA, BERIK})
+    decisions.refuse(MergeProposal.objects.latest("pk").pk, by="olga")
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(operator)
+    assert "(pairs: 1)" in client.get(PAGE).content.decode()
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""Operators may look at refused forms and mend them. A group that was removed stays removed.
+"""Operators may decide about people. A group that was removed stays removed.
 
 Django makes permissions only after all migrations, so those missing yet are made here.
 """
@@ -8,6 +8,14 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
 GROUP = "Operators"
+GRANTED = (
+    ("person", "change"),
+    ("mergeproposal", "view"),
+    ("mergeproposal", "change"),
+    ("ignoredidentity", "view"),
+    ("ignoredidentity", "add"),
+    ("ignoredidentity", "delete"),
+)
 
 
 def grant(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -16,18 +24,22 @@ def grant(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if group is None:
         return
     content_types = apps.get_model("contenttypes", "ContentType").objects.using(using)
-    content_type, _ = content_types.get_or_create(app_label="leads", model="refusedform")
     permissions = apps.get_model("auth", "Permission").objects.using(using)
-    for action in ("view", "change"):
+    for model, action in GRANTED:
+        content_type, _ = content_types.get_or_create(app_label="amocrm", model=model)
+        name = apps.get_model("amocrm", model)._meta.verbose_name
         permission, _ = permissions.get_or_create(
             content_type=content_type,
-            codename=f"{action}_refusedform",
-            defaults={"name": f"Can {action} refused form"},
+            codename=f"{action}_{model}",
+            defaults={"name": f"Can {action} {name}"},
         )
         group.permissions.add(permission)
 
 
 class Migration(migrations.Migration):
-    dependencies = (("locks_admin", "0003_operators_deal_with_duplicates"),)
+    dependencies = (
+        ("locks_admin", "0003_operators_deal_with_duplicates"),
+        ("amocrm", "0007_merge_proposals"),
+    )
 
     operations = (migrations.RunPython(grant, migrations.RunPython.noop),)

@@ -1,0 +1,104 @@
+"""What operators decide about people: these two are one, these two are two, this is somebody else.
+
+Each is one transaction that raises the version of whoever it concerns, so that a delivery which
+has looked before begins anew. Nothing is decided over a standing claim: the lead that may be on
+its way must become somebody's first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import transaction
+from django.utils import timezone
+
+from amocrm.counters import Event, count
+from amocrm.identity import IdentityKey
+from amocrm.ledger import proposals
+from amocrm.ledger.resolution import CreationPending, merge, standing_claim
+from amocrm.ledger.rows import change, locked
+from amocrm.ledger.state import PersonState, state_of
+from amocrm.locks.names import lock_name
+from amocrm.log_context import get_logger
+from amocrm.models import Identity, MergeProposal, Person
+
+logger = get_logger(__name__)
+
+State = MergeProposal.State
+
+
+class CannotPart(ValueError):
+    """What was chosen cannot be taken off. ``code`` says why: ``not_theirs`` any more, it
+    ``names_nobody`` (a contact alone), or there would be ``nothing_left`` to name the person."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def confirm(proposal_id: int, *, by: str, reason: str = "") -> bool:
+    """The two are one person; False where that was so already.
+
+    Raises :class:`~amocrm.ledger.CreationPending` while one of them may have a lead on its way.
+    """
+    with transaction.atomic():
+        row = MergeProposal.objects.select_for_update().get(pk=proposal_id)
+        if row.state == State.CONFIRMED:
+            return False
+        people = locked({row.older_id, row.newer_id})
+        if claimed := standing_claim(people):
+            raise CreationPending(claimed.pk)
+        _decide(row, State.CONFIRMED, by, reason)
+        merge(people)
+    count(Event.MERGED)
+    return True
+
+
+def refuse(proposal_id: int, *, by: str, reason: str = "") -> bool:
+    """The two are two people; False where that was so already, or they are one by now."""
+    with transaction.atomic():
+        row = MergeProposal.objects.select_for_update().get(pk=proposal_id)
+        if row.state != State.OPEN:
+            return False
+        _decide(row, State.REFUSED, by, reason)
+    return True
+
+
+def part(
+    person_id: int, keys: Collection[IdentityKey], *, by: str = "", reason: str = ""
+) -> PersonState:
+    """Take ``keys`` off a person: they are another one from then on, whatever names both. The
+    answer is that other person. The recorded lead stays where it is.
+
+    Raises :class:`CannotPart`, and :class:`~amocrm.ledger.CreationPending` while the person may
+    have a lead on its way.
+    """
+    with transaction.atomic():
+        (person,) = locked({person_id})
+        if person.creating_since:
+            raise CreationPending(person.pk)
+        now, taken = state_of(person), frozenset(keys)
+        named = taken & now.searchable
+        if not taken <= now.identities:
+            raise CannotPart("not_theirs")
+        if not named:
+            raise CannotPart("names_nobody")
+        if named == now.searchable:
+            raise CannotPart("nothing_left")
+        other = Person.objects.create(account=person.account, lock_name=lock_name(named))
+        for key in taken:
+            Identity.objects.filter(person=person, kind=key.kind, value=key.value).update(
+                person=other, on_contact=False
+            )
+        proposals.keep_apart(person, other, by=by, reason=reason)
+        change(person)
+        parted = state_of(other)
+    count(Event.PARTED)
+    logger.info("✂️ [DEDUP] %s is another person than %s", parted.lock_name, person.lock_name)
+    return parted
+
+
+def _decide(row: MergeProposal, state: State, by: str, reason: str) -> None:
+    row.state, row.decided_by, row.reason = state, by, reason
+    row.decided_at = timezone.now()
+    row.save(update_fields=["state", "decided_by", "reason", "decided_at"])
