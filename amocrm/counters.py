@@ -27,6 +27,7 @@ class Event(StrEnum):
     LOCK_CLEARED = "lock_cleared"
     PERSON_CHANGED = "claim_lost"
     LEASE_LOST = "lease_lost"
+    FORM_REFUSED = "form_refused"
     ADOPTED = "adopted"
     RELEASED = "released"
     MERGED = "united"

@@ -30,7 +30,7 @@ class Scrubber:
         """Return ``text`` as one line."""
         for secret in self._secrets:
             text = text.replace(secret, _SECRET)
-        text = _CREDENTIALS.sub(_without_credentials, text)
+        text = without_credentials(text)
         if self._masked:
             text = mask(text)
         return escaped(text)
@@ -38,6 +38,11 @@ class Scrubber:
     def lines(self, text: str) -> list[str]:
         """Return the lines of ``text``, each cleaned."""
         return [self.line(part) for part in text.split("\n")]
+
+
+def without_credentials(text: str) -> str:
+    """``text`` with the passwords in URLs and the tokens in headers blotted out."""
+    return _CREDENTIALS.sub(_without_credentials, text)
 
 
 def _without_credentials(match: re.Match[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,6 +59,7 @@ IDENTITY_MAX_PEOPLE = env.integer("IDENTITY_MAX_PEOPLE", 5, minimum=1, maximum=1
 
 LANDING_ALLOWED_ORIGINS = env.each("LANDING_ALLOWED_ORIGINS", values.origin)
 LANDING_THROTTLE = env.parsed("LANDING_THROTTLE", values.throttle, "60/min")
+REPEAT_SECONDS = env.number("REPEAT_SECONDS", 1.5, minimum=0, maximum=3600)
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, minimum=0, maximum=10)
 
 METRICS_TOKEN = env.secret("METRICS_TOKEN")
@@ -112,7 +114,10 @@ if METRICS_TOKEN and not (is_visible_ascii(METRICS_TOKEN) and len(METRICS_TOKEN)
 
 # --- Django ----------------------------------------------------------------------------------
 
-SECRET_KEY = SECRET_KEY or "only-for-debug-on-this-machine"
+# Without one, sessions end with the process that made them: a key that everybody knows would let
+# anybody make one.
+if not SECRET_KEY.strip():
+    SECRET_KEY = secrets.token_urlsafe(50)
 
 # The documented checks are `curl http://localhost:…` on the server itself, so loopback names
 # are always served.
@@ -137,6 +142,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.debug.hosts.refuse_foreign_hosts",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -209,6 +215,7 @@ STORAGES = {
 SECURE_SSL_REDIRECT = False
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]  # HSTS and the redirect: the proxy's
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.debug.page.NoCredentials"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG

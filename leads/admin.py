@@ -11,15 +11,17 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from amocrm.account.links import lead_url
 from leads import conf
 from leads.delivery import dispatch, lease
-from leads.models import DeliveryAttempt, Submission
+from leads.models import DeliveryAttempt, RefusedForm, Submission
+from leads.refused.page import RefusedFormAdmin
+from leads.remarks import sentence
 
 if TYPE_CHECKING:
     _SubmissionAdmin = admin.ModelAdmin[Submission]
@@ -31,7 +33,7 @@ else:
 
 _RECEIVED = ("id", "form", "created_at")
 _PERSON = ("name", "email", "phone")
-_SENT = ("source", "campaign_slug", "payment_method", "answers", "utm", "metadata")
+_SENT = ("source", "campaign_slug", "payment_method", "answers", "utm", "metadata", "told_remarks")
 _DELIVERY = (
     "status",
     "attempts",
@@ -127,6 +129,12 @@ class SubmissionAdmin(_SubmissionAdmin):
         is_waiting = submission.status == Submission.Status.ACCEPTED
         return submission.next_attempt_at if is_waiting else None
 
+    @admin.display(description=_("remarks"))
+    def told_remarks(self, submission: Submission) -> str | SafeString:
+        """What was wrong with it, in the reader's language, a line for each."""
+        told = ((sentence(one),) for one in submission.remarks)
+        return format_html_join(mark_safe("<br>"), "{}", told) or "—"
+
     @admin.display(description=_("lead"), ordering="lead_id")
     def crm_lead(self, submission: Submission) -> str | SafeString:
         """A link to the lead in the CRM."""
@@ -158,6 +166,9 @@ class SubmissionAdmin(_SubmissionAdmin):
         else:
             text = str(_("Everything selected is delivered, or is being delivered just now."))
             self.message_user(request, text, messages.WARNING)
+
+
+admin.site.register(RefusedForm, RefusedFormAdmin)
 
 
 def _revive(submission: Submission) -> bool:

@@ -15,7 +15,10 @@ class LeadsSettings:
 
     phone_region: str
     throttle: str
+    logs_people: bool
     trusted_proxies: int
+    pages: frozenset[str]
+    repeat_within: timedelta
     redis_enabled: bool
     dispatch_options: dict[str, Any]
     dispatch_expires: int
@@ -29,7 +32,10 @@ def current() -> LeadsSettings:
     return LeadsSettings(
         phone_region=settings.PHONE_REGION,
         throttle=settings.LANDING_THROTTLE,
+        logs_people=settings.LOG_PII == "full",
         trusted_proxies=settings.TRUSTED_PROXIES,
+        pages=frozenset(settings.LANDING_ALLOWED_ORIGINS),
+        repeat_within=timedelta(seconds=settings.REPEAT_SECONDS),
         redis_enabled=settings.REDIS_ENABLED,
         dispatch_options=settings.DISPATCH_TRANSPORT_OPTIONS,
         dispatch_expires=settings.DISPATCH_EXPIRES,

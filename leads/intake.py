@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 
 from amocrm import log_context
 from amocrm.identity import IdentityKey
+from leads import conf
 from leads.delivery.dispatch import dispatch
 from leads.models import Submission
 
@@ -42,27 +43,38 @@ def accept_submission(
 ) -> Accepted:
     """Keep a validated form; on return it is committed.
 
-    ``data`` has the names of the model's fields, ``named`` is whom the log names. With a key,
-    ``body`` (what was sent, parsed; ``data`` if not given) tells a repetition from another form.
+    ``data`` has the names of the model's fields, ``named`` is whom the log names. ``body`` (what
+    was sent, parsed; ``data`` if not given) tells a repetition from another form: with a key
+    always, without one for as long as the settings say.
     Neither Redis nor the CRM is needed. Raises :class:`KeyReused`.
     """
-    digest = digest_of(dict(data) if body is None else body) if idempotency_key else ""
-    if known := _find(form, idempotency_key):
-        return _replay(known, digest)
+    digest = digest_of(dict(data) if body is None else body)
     submission = Submission(
         form=form, idempotency_key=idempotency_key or None, body_digest=digest, **data
     )
-    try:
-        with transaction.atomic(durable=True):
-            submission.save(force_insert=True)
-            transaction.on_commit(partial(_log_accepted, submission, named), robust=True)
-            transaction.on_commit(partial(dispatch, [submission.pk]), robust=True)
-    except IntegrityError:  # its twin was quicker
-        known = _find(form, idempotency_key)
-        if known is None:
-            raise
-        return _replay(known, digest)
-    return Accepted(id=submission.pk, status=submission.status)
+    known = _find(form, idempotency_key) if idempotency_key else _repeated(submission)
+    if known is None:
+        try:
+            _insert(submission, named)
+        except IntegrityError:  # its twin was quicker
+            known = _find(form, idempotency_key) or _twin(submission)
+            if known is None:
+                raise
+        else:
+            return Accepted(id=submission.pk, status=submission.status)
+    if known.body_digest != digest:
+        raise KeyReused
+    if not idempotency_key:
+        _log("🔁 Repeated %s, answered like the first one", known, named)
+    return Accepted(id=known.pk, status=known.status)
+
+
+def _insert(submission: Submission, named: Iterable[IdentityKey]) -> None:
+    with transaction.atomic(durable=True):
+        submission.save(force_insert=True)
+        accepted = partial(_log, "📥 Accepted %s", submission, named)
+        transaction.on_commit(accepted, robust=True)
+        transaction.on_commit(partial(dispatch, [submission.pk]), robust=True)
 
 
 def digest_of(body: object) -> str:
@@ -85,12 +97,30 @@ def _find(form: Submission.Form, key: str | None) -> Submission | None:
     return Submission.objects.filter(form=form, idempotency_key=key).first() if key else None
 
 
-def _replay(known: Submission, digest: str) -> Accepted:
-    if known.body_digest != digest:
-        raise KeyReused
-    return Accepted(id=known.pk, status=known.status)
+def _repeated(submission: Submission) -> Submission | None:
+    """The submission that this one repeats within the time for that; else number it behind the
+    latest one of the same body. The number is unique, so of concurrent twins one is kept."""
+    within = conf.current().repeat_within
+    if not within:
+        return None
+    same = Submission.objects.filter(form=submission.form, body_digest=submission.body_digest)
+    latest = same.filter(repetition__isnull=False).order_by("-repetition").first()
+    if latest is not None and submission.created_at - latest.created_at < within:
+        return latest
+    submission.repetition = 0 if latest is None else (latest.repetition or 0) + 1
+    return None
 
 
-def _log_accepted(submission: Submission, named: Iterable[IdentityKey]) -> None:
+def _twin(submission: Submission) -> Submission | None:
+    if submission.repetition is None:
+        return None
+    return Submission.objects.filter(
+        form=submission.form,
+        body_digest=submission.body_digest,
+        repetition=submission.repetition,
+    ).first()
+
+
+def _log(line: str, submission: Submission, named: Iterable[IdentityKey]) -> None:
     with log_context.log_context(named=named, reference=str(submission.pk)):
-        logger.info("📥 Accepted %s", submission.form)
+        logger.info(line, submission.form)

@@ -29,8 +29,8 @@ class Submission(models.Model):
     form = models.CharField(_("form"), max_length=8, choices=Form.choices)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
 
-    # What was sent, as it was sent.
-    name = models.CharField(_("name"), max_length=255)
+    # What was sent, as it was sent, less what nobody can see.
+    name = models.CharField(_("name"), max_length=255, blank=True)
     email = models.CharField(_("e-mail"), max_length=320, blank=True)
     phone = models.CharField(_("phone"), max_length=64, blank=True)
     source = models.CharField(_("source"), max_length=255, blank=True)
@@ -39,12 +39,19 @@ class Submission(models.Model):
     answers = models.JSONField(_("answers"), default=dict, blank=True)
     utm = models.JSONField(_("UTM"), default=dict, blank=True)
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
+    # What of it was not read as it was sent: leads.remarks. The database knows the default, too: a
+    # process of the version before goes on accepting forms until it is started anew.
+    remarks = models.JSONField(
+        _("remarks"), default=list, db_default=models.Value([], models.JSONField()), blank=True
+    )
 
     # Idempotency, as the landing asked for it. No key is NULL: those never collide.
     idempotency_key = models.CharField(  # noqa: DJ001
         max_length=255, null=True, blank=True, editable=False
     )
     body_digest = models.CharField(max_length=64, blank=True, editable=False)
+    # How many there were before it with the same body and no key. NULL where nobody asked.
+    repetition = models.PositiveIntegerField(null=True, blank=True, editable=False)
 
     # Where its delivery stands.
     status = models.CharField(
@@ -74,6 +81,9 @@ class Submission(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("form", "idempotency_key"), name="one_submission_a_key"
+            ),
+            models.UniqueConstraint(
+                fields=("form", "body_digest", "repetition"), name="one_submission_a_repetition"
             ),
         )
         indexes = (
@@ -139,3 +149,42 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.started_at:%Y-%m-%d %H:%M:%S} {self.outcome}"
+
+
+class RefusedForm(models.Model):
+    """A form that was answered with an error, kept within bounds for an operator to mend.
+
+    One that is sent again and again is one row: ``times`` of them, the latest at ``last_at``.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    form = models.CharField(_("form"), max_length=8, choices=Submission.Form.choices)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, db_index=True)
+    times = models.PositiveIntegerField(_("times"), default=1)
+    last_at = models.DateTimeField(_("last time at"), default=timezone.now)
+    # Why, as leads.remarks.
+    problems = models.JSONField(_("reasons"), default=list)
+    # Who it is, as far as it says; an operator completes it.
+    name = models.CharField(_("name"), max_length=255, blank=True)
+    email = models.CharField(_("e-mail"), max_length=320, blank=True)
+    phone = models.CharField(_("phone"), max_length=64, blank=True)
+    # What was sent: an object, or a text where it could not be read as one.
+    body = models.JSONField(_("what was sent"), default=dict)
+    text = models.TextField(_("what was sent"), blank=True)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    submission = models.ForeignKey(
+        Submission,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("sent on as"),
+    )
+
+    class Meta:
+        verbose_name = _("refused form")
+        verbose_name_plural = _("refused forms")
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.get_form_display()} {self.created_at:%Y-%m-%d %H:%M:%S}"

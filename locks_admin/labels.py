@@ -53,6 +53,7 @@ COUNTER_NAMES = {
     "lock_cleared": _("lock cleared"),
     "claim_lost": _("person changed meanwhile"),
     "lease_lost": _("delivery passed on"),
+    "form_refused": _("form refused"),
     "adopted": _("lead adopted"),
     "released": _("claim released"),
     "united": _("people united"),

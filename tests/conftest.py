@@ -86,6 +86,7 @@ ENVIRONMENT = {
     "IDENTITY_MAX_PEOPLE": "5",
     "LANDING_ALLOWED_ORIGINS": "https://landing.example",
     "LANDING_THROTTLE": "1000000/min",
+    "REPEAT_SECONDS": "0",  # most tests post one body again and again
     "TRUSTED_PROXIES": "0",
     "METRICS_TOKEN": "",
     "LOG_FORMAT": "console",

@@ -10,6 +10,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 from django.utils import timezone
 
+from leads.models import Submission
+
 FIRST = [("amocrm", "0001_initial"), ("leads", "0001_initial")]
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.django_db(transaction=True)]
@@ -76,6 +78,7 @@ def test_what_the_first_version_wrote_is_there_under_the_names_of_today() -> Non
     submission = apps.get_model("leads", "Submission").objects.get(pk=rows["submission"])
     assert submission.dispatched_at == submission.leased_until == rows["now"]
     assert submission.lease_token == "web/1/x"
+    assert submission.remarks == []
 
     back = migrated(FIRST)
     assert list(
@@ -83,3 +86,14 @@ def test_what_the_first_version_wrote_is_there_under_the_names_of_today() -> Non
         .objects.order_by("lead_id")
         .values_list("origin", "state")
     ) == [("united", "unchecked"), ("found", "active"), ("raced", "closing"), ("raced", "closed")]
+
+
+@pytest.mark.usefixtures("_at_the_newest_again")
+def test_a_process_of_the_version_before_still_accepts_forms() -> None:
+    """Between the migration and the restart nobody is lost."""
+    before = migrated([("leads", "0004_extra_attempts")])
+    migrated(newest())
+
+    old = before.get_model("leads", "Submission").objects.create(form="express", name="Test User")
+
+    assert Submission.objects.get(pk=old.pk).remarks == []

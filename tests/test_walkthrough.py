@@ -9,6 +9,7 @@ from typing import Any
 import requests
 
 from tests.project_copy import Copy
+from tests.waiting import wait_until
 
 SUBMISSION = {
     "name": "Test User",
@@ -47,9 +48,10 @@ def test_the_users_document_line_by_line(copy: Copy) -> None:
     assert status["system"]["locks_enabled"] is True
     assert status["message"] == "✅ Lock system operational"
 
-    # Check 2: send a duplicate. The first one creates, the second one updates.
-    actions = []
-    for _ in range(2):
+    # Check 2: send a duplicate two seconds later. The first one creates, the second one updates.
+    actions, start = [], time.monotonic()
+    for moment in (0, 2):
+        wait_until(lambda at=start + moment: time.monotonic() >= at, "its moment has come")  # type: ignore[misc]
         answer = requests.post(f"{site}/api/landing/proftest", json=SUBMISSION, timeout=10)
         assert answer.status_code == 202
         actions.append(_wait_until_delivered(answer.json()["statusUrl"], token))
@@ -86,6 +88,7 @@ def test_the_users_document_line_by_line(copy: Copy) -> None:
 
     # Who calls directly does not speak for a proxy.
     claimed = {"X-Forwarded-Proto": "https"}
+    wait_until(lambda: time.monotonic() >= start + 4, "it is no double click")
     answer = requests.post(
         f"{site}/api/landing/proftest", json=SUBMISSION, headers=claimed, timeout=10
     )

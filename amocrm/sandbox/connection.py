@@ -18,6 +18,7 @@ from amocrm.sandbox.control_api import PREFIX, control
 from amocrm.sandbox.faults import Rule
 from amocrm.sandbox.pages.board import page
 from amocrm.sandbox.sandbox import Sandbox
+from amocrm.sandbox.strangers import is_for_this_machine
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _dispatch(self, request: Request) -> None:
         path = request.path
-        if path == PREFIX or path.startswith(PREFIX + "/"):
+        if not is_for_this_machine(request):
+            self._send(as_json(421, {"title": "Misdirected Request", "status": 421}))
+        elif path == PREFIX or path.startswith(PREFIX + "/"):
             self._send(control(self.sandbox, request))
         elif path.startswith("/api/"):
             self._api(request)

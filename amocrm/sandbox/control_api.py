@@ -16,13 +16,19 @@ from amocrm.sandbox.api.responses import Answer, as_json
 from amocrm.sandbox.api.serializers import field_values
 from amocrm.sandbox.faults import rule_from
 from amocrm.sandbox.sandbox import Sandbox
+from amocrm.sandbox.strangers import is_of_another_site
 
 PREFIX = "/_sandbox"
 JSON = "application/json"
 
 
 def control(sandbox: Sandbox, request: Request) -> Answer:
-    """Answer a control request: 400 with a sentence under ``error`` for a wrong one."""
+    """Answer a control request: 4xx with a sentence under ``error`` for a wrong one."""
+    if is_of_another_site(request):
+        return _json(403, {"error": "Pages of other sites may not do that."})
+    # A browser asks before it sends JSON to another site, and before nothing else.
+    if request.body.strip() and not _is_json(request):
+        return _json(415, {"error": f"Send it as Content-Type: {JSON}."})
     path = request.path.removeprefix(PREFIX).rstrip("/")
     for method, pattern, endpoint in _TABLE:
         found = re.fullmatch(pattern, path)
@@ -35,6 +41,11 @@ def control(sandbox: Sandbox, request: Request) -> Answer:
             except (ValueError, TypeError, IndexError) as error:
                 return _json(400, {"error": str(error)})
     return _json(404, {"error": f"There is no {request.method} {request.path}."})
+
+
+def _is_json(request: Request) -> bool:
+    sent_as = request.headers.get("content-type", "")
+    return sent_as.partition(";")[0].strip().lower() == JSON
 
 
 def _json(status: int, body: Any) -> Answer:

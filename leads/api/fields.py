@@ -1,123 +1,174 @@
-"""Serializer fields that take what a browser form can mean, and nothing else."""
+"""Serializer fields that read what was meant, and remark on what they could not read.
+
+None of them refuses anything: whoever can be reached is not sent away for a detail.
+"""
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Any, ClassVar, cast
+from urllib.parse import parse_qs
 
-from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from amocrm.text.printable import is_printable
+from leads.api.cleaning import clean_line
+from leads.api.copying import Copy, as_json, from_json, scalars
+from leads.remarks import Code, Remarks
 
-_MESSAGES: dict[str, Any] = {
-    "invalid": _("The value has a wrong type."),
-    "too_deep": _("The value is nested too deeply."),
-    "too_big": _("The value is too big."),
-    "unprintable": _("Control characters are not allowed."),
-}
+_MOST_UTM = 50
+_MOST_ANSWERS = 200
 
 
-class TextField(serializers.CharField):
-    """A string on one line, trimmed. Numbers are not strings here; ``null`` is an empty one."""
+class LenientField(serializers.Field[Any, Any, Any, Any]):
+    """What is missing, empty or ``null`` is ``nothing()``, the rest goes through ``read()``."""
 
-    default_error_messages = _MESSAGES
+    nothing: ClassVar[type] = str
 
     def __init__(self, **kwargs: Any) -> None:
-        if not kwargs.get("required", True):
-            kwargs.setdefault("allow_blank", True)
-            kwargs.setdefault("allow_null", True)
-        super().__init__(**kwargs)
+        super().__init__(required=False, **kwargs)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
-        """Validate, with a missing optional value becoming an empty string."""
-        value = super().run_validation(data)
-        return "" if value is None else value
+        """The value as the model keeps it. Never raises."""
+        is_missing = data is serializers.empty or data is None or data == ""
+        return self.nothing() if is_missing else self.read(data)
 
-    def to_internal_value(self, data: Any) -> str:
-        """The trimmed text."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        value = super().to_internal_value(data)
-        if not is_printable(value):
-            self.fail("unprintable")
-        return value
+    def read(self, data: Any) -> Any:
+        """What ``data`` means."""
+        raise NotImplementedError
+
+    def remark(self, code: Code, value: object = "", *, part: str = "") -> None:
+        """Tell operators of it."""
+        remarks: Remarks = cast(Any, self.root).remarks
+        remarks.add(f"{self.field_name}.{part}" if part else str(self.field_name), code, value)
+
+    def one_text(self, data: Any, longest: int, *, part: str = "") -> str:
+        """One line of at most so many characters: of several values the first one."""
+        texts = [text for one in scalars(data) if (text := clean_line(one))]
+        if isinstance(data, bool):
+            self.remark(Code.UNREADABLE, as_json(data), part=part)
+        if not texts:
+            return ""
+        if len(texts) > 1:
+            self.remark(Code.SEVERAL, ", ".join(texts[1:]), part=part)
+        return self.cut(texts[0], longest, part=part)
+
+    def cut(self, text: str, longest: int, *, part: str = "") -> str:
+        """``text``, with a remark if something is cut off."""
+        if len(text) <= longest:
+            return text
+        self.remark(Code.CUT, longest, part=part)
+        return text[:longest].rstrip()
 
 
-class BoundedJSONField(serializers.Field[Any, Any, Any, Any]):
-    """Any JSON of the given types, as long as its depth, its size and its texts are bounded."""
+class TextField(LenientField):
+    """One line of at most ``longest`` characters. Numbers become texts."""
 
-    max_depth = 5
-    max_values = 2000
-    max_key = 255
-    max_text = 8000
-    max_number = 10**18
-
-    default_error_messages = _MESSAGES
-
-    def __init__(self, *, types: tuple[type, ...], **kwargs: Any) -> None:
-        if not kwargs.get("required", True):
-            kwargs.setdefault("allow_null", True)
+    def __init__(self, longest: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.types = types
+        self.longest = longest
 
-    def to_internal_value(self, data: Any) -> Any:
-        """``data`` itself, once it has been looked through."""
-        # A bool is an int to Python, but not to whoever wrote the form.
-        if not isinstance(data, self.types) or (isinstance(data, bool) and bool not in self.types):
-            self.fail("invalid")
-        self._count = 0
-        self._check(data, depth=0)
-        return data
-
-    def _check(self, value: Any, *, depth: int) -> None:
-        self._count += 1
-        if self._count > self.max_values:
-            self.fail("too_big")
-        if depth > self.max_depth:
-            self.fail("too_deep")
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                self._check_text(key, self.max_key, lines=False)
-                self._check(inner, depth=depth + 1)
-        elif isinstance(value, list):
-            for inner in value:
-                self._check(inner, depth=depth + 1)
-        elif isinstance(value, str):
-            self._check_text(value, self.max_text, lines=True)
-        elif isinstance(value, (int, float)) and not self._is_bounded(value):
-            self.fail("too_big")
-
-    def _check_text(self, text: str, limit: int, *, lines: bool) -> None:
-        if len(text) > limit:
-            self.fail("too_big")
-        if not is_printable(text, lines=lines):
-            self.fail("unprintable")
-
-    def _is_bounded(self, number: int | float) -> bool:
-        return math.isfinite(number) and abs(number) <= self.max_number
+    def read(self, data: Any) -> str:
+        """The cleaned text."""
+        return self.one_text(data, self.longest)
 
 
-class UtmField(BoundedJSONField):
-    """``{"utm_source": "…", …}``: texts, or numbers that become texts; empty ones are dropped."""
+class ChoiceField(TextField):
+    """One of ``choices`` in any case, or nothing."""
 
-    max_depth = 1
-    max_values = 50
-    max_text = 2000
+    def __init__(self, choices: tuple[str, ...], **kwargs: Any) -> None:
+        super().__init__(255, **kwargs)
+        self.choices = choices
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(types=(dict,), **kwargs)
+    def read(self, data: Any) -> str:
+        """The choice as the model knows it."""
+        text = super().read(data)
+        if not text or text.lower() in self.choices:
+            return text.lower()
+        self.remark(Code.UNREADABLE, text)
+        return ""
 
-    def to_internal_value(self, data: Any) -> dict[str, str]:
-        """Lower-case keys to trimmed texts."""
-        super().to_internal_value(data)
+
+class ObjectField(LenientField):
+    """A JSON object. PHP's empty list is an empty one, a list is one with numbers for names."""
+
+    nothing = dict
+
+    def read(self, data: Any) -> dict[str, Any]:
+        """A bounded copy."""
+        data = from_json(data)
+        if isinstance(data, list):
+            data = {str(number): one for number, one in enumerate(data)}
+        if not isinstance(data, dict):
+            self.remark(Code.UNREADABLE, as_json(data))
+            return {}
+        copied: dict[str, Any] = Copy(self.remark).of(data)
+        return copied
+
+
+class AnswersField(LenientField):
+    """A JSON object or list. Anything else is a list of one."""
+
+    nothing = dict
+
+    def read(self, data: Any) -> Any:
+        """A bounded copy."""
+        data = from_json(data)
+        return Copy(self.remark).of(data if isinstance(data, dict | list) else [data])
+
+
+class ProftestAnswersField(LenientField):
+    """A list of ``questionNumber``, ``question`` and ``answer``, or PHP's object for a list with
+    gaps. What is no such thing is an answer without a question."""
+
+    nothing = list
+
+    def read(self, data: Any) -> list[dict[str, Any]]:
+        """Bounded copies."""
+        data = from_json(data)
+        if isinstance(data, dict) and not data.keys() & {"question", "answer"}:
+            data = list(data.values())
+        given = [one for one in (data if isinstance(data, list) else [data]) if one is not None]
+        if len(given) > _MOST_ANSWERS:
+            self.remark(Code.TOO_MANY, _MOST_ANSWERS)
+        copy = Copy(self.remark)
+        return [self._answer(one, copy) for one in given[:_MOST_ANSWERS]]
+
+    def _answer(self, given: Any, copy: Copy) -> dict[str, Any]:
+        if not isinstance(given, dict):
+            return {"answer": copy.of(given)}
+        answer: dict[str, Any] = {}
+        number = given.get("questionNumber")
+        if isinstance(number, int) and not isinstance(number, bool):
+            answer["questionNumber"] = copy.of(number)
+        elif text := self.one_text(number, 64, part="questionNumber") if number else "":
+            answer["questionNumber"] = text
+        if "question" in given and given["question"] is not None:
+            answer["question"] = self.one_text(given["question"], 1000, part="question")
+        return answer | {"answer": copy.of(given.get("answer"))}
+
+
+class UtmField(LenientField):
+    """``{"utm_source": "…", …}`` as lower-case keys to texts; empty ones are left out."""
+
+    nothing = dict
+
+    def read(self, data: Any) -> dict[str, str]:
+        """An object, PHP's empty list, or the query of an address."""
+        data = from_json(data)
+        if isinstance(data, str):
+            data = parse_qs(data.rpartition("?")[2]) or data
+        if data == []:
+            return {}
+        if not isinstance(data, dict):
+            self.remark(Code.UNREADABLE, as_json(data))
+            return {}
         texts: dict[str, str] = {}
-        for key, value in data.items():
-            if value is None:
+        for name, value in data.items():
+            key = clean_line(name).lower()[:255]
+            text = self.one_text(value, 2000, part=key[:64]) if value is not None else ""
+            if not text or not key:
                 continue
-            if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-                self.fail("invalid")
-            text = " ".join(str(value).split())
-            if text:
-                texts[key.strip().lower()] = text
+            if len(texts) == _MOST_UTM:
+                self.remark(Code.TOO_MANY, _MOST_UTM)
+                break
+            texts[key] = text
         return texts

@@ -1,65 +1,207 @@
-"""JSON bodies of a bounded size."""
+"""Bodies of a bounded size in every encoding that browsers and builders of forms send."""
 
 from __future__ import annotations
 
+import codecs
 import json
-from collections.abc import Mapping
-from typing import IO, Any, NoReturn
+from collections.abc import Iterable, Mapping
+from typing import IO, Any, ClassVar, NoReturn
+from urllib.parse import parse_qsl
 
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 
-#: In bytes.
+from leads.api.form_encoding import nested
+
+#: In bytes, without files.
 MAX_BODY = 64 * 1024
+#: In bytes, with files, of which only the names are read.
+MAX_MULTIPART = 8 * 1024 * 1024
 #: How deeply lists and objects may lie in each other.
 MAX_DEPTH = 32
+MAX_FIELDS = 1000
 
 
 class BodyTooBig(APIException):
     """413: the body is bigger than a form can be."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = _("The request is too big: at most 64 KiB of JSON are accepted.")
+    default_detail = _("The request is too big: at most 64 KiB are accepted, 8 MiB with files.")
 
 
-class BoundedJSONParser(BaseParser):
-    """UTF-8 JSON of at most :data:`MAX_BODY` bytes, without what only Python calls JSON."""
+class Unreadable(ParseError):
+    """400: what the body means cannot be found out. ``body`` is what there is of it."""
 
-    media_type = "application/json"
+    def __init__(self, detail: Any, body: bytes = b"") -> None:
+        super().__init__(detail)
+        self.body = body
+
+
+class Form(dict[str, Any]):
+    """A parsed body. ``files`` has the names of the files that came along and were dropped,
+    ``is_encoded`` says that it came as pages without JavaScript send it."""
+
+    files: tuple[str, ...] = ()
+    is_encoded = False
+
+    @classmethod
+    def of_pairs(cls, pairs: Iterable[tuple[str, str]], files: Iterable[str] = ()) -> Form:
+        """What names and values of a page mean."""
+        form = cls(nested(pairs))
+        form.is_encoded, form.files = True, tuple(files)
+        return form
+
+
+class FormParser(BaseParser):
+    """What the parsers of this module share: they say themselves what they take."""
+
+    media_types: ClassVar[tuple[str, ...]]
+    max_size = MAX_BODY
+
+    def takes(self, media_type: str) -> bool:
+        """Whether a body of this type, in lower case and without parameters, is for it."""
+        return media_type in self.media_types
 
     def parse(
         self,
         stream: IO[Any],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """The parsed body. Raises :class:`BodyTooBig` before reading it, and ``ParseError``."""
-        announced = parser_context["request"].META.get("CONTENT_LENGTH") if parser_context else ""
-        if str(announced or "0").isdecimal() and int(announced or 0) > MAX_BODY:
+    ) -> Form:
+        """The parsed body. Raises :class:`BodyTooBig` before reading it, or :class:`Unreadable`."""
+        meta = parser_context["request"].META if parser_context else {}
+        announced = str(meta.get("CONTENT_LENGTH") or "0")
+        if announced.isdecimal() and int(announced) > self.max_size:
             raise BodyTooBig
-        body = stream.read(MAX_BODY + 1)
-        if len(body) > MAX_BODY:
-            raise BodyTooBig
+        return self.read(stream, media_type or "", meta)
+
+    def read(self, stream: IO[Any], media_type: str, meta: Mapping[str, Any]) -> Form:
+        """What the body means."""
+        raise NotImplementedError
+
+
+class BoundedJSONParser(FormParser):
+    """UTF-8 JSON without what only Python calls JSON."""
+
+    media_type = "application/json"
+    media_types = ("application/json", "text/json")
+
+    def takes(self, media_type: str) -> bool:
+        """Also ``application/ld+json`` and its like."""
+        return super().takes(media_type) or media_type.endswith("+json")
+
+    def read(self, stream: IO[Any], media_type: str, meta: Mapping[str, Any]) -> Form:
+        """The object."""
+        return _json_object(_bounded(stream))
+
+
+class TextParser(FormParser):
+    """Form-encoded, or JSON under a wrong name: a beacon's ``text/plain``, a curl without a
+    header, nothing at all."""
+
+    media_type = "application/x-www-form-urlencoded"
+    media_types = (media_type, "text/plain", "")
+
+    def read(self, stream: IO[Any], media_type: str, meta: Mapping[str, Any]) -> Form:
+        """The object that the pairs or the JSON mean."""
+        body = _bounded(stream)
+        if body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[") or b"=" not in body:
+            return _json_object(body)
         try:
-            parsed = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise ParseError(_("The request is not valid JSON.")) from error
-        if not isinstance(parsed, dict):
-            raise ParseError(_("The request must be a JSON object."))
-        if _is_deeper(parsed, MAX_DEPTH):
-            raise ParseError(_("The value is nested too deeply."))
-        return parsed
+            return Form.of_pairs(_pairs(body, "utf-8", errors="strict"))
+        except UnicodeDecodeError:  # from a page that is older than UTF-8
+            return Form.of_pairs(_pairs(body, "windows-1251", errors="replace"))
 
 
-def _is_deeper(value: Any, levels: int) -> bool:
+class MultipartParser(FormParser):
+    """``multipart/form-data`` without its files."""
+
+    media_type = "multipart/form-data"
+    media_types = (media_type,)
+    max_size = MAX_MULTIPART
+
+    def read(self, stream: IO[Any], media_type: str, meta: Mapping[str, Any]) -> Form:
+        """The object that the parts mean."""
+        files = _FileNames()
+        try:
+            given: Any = stream  # a request reads like a file, to everything but its types
+            parser = MultiPartParser({**meta, "CONTENT_TYPE": media_type}, given, [files])
+            fields, _none = parser.parse()
+        except RequestDataTooBig as error:
+            raise BodyTooBig from error
+        except (MultiPartParserError, TooManyFieldsSent, TooManyFilesSent) as error:
+            raise Unreadable(_("The request is not a valid form.")) from error
+        pairs = [(name, value) for name, values in fields.lists() for value in values]
+        if sum(len(name) + len(str(value)) for name, value in pairs) > MAX_BODY:
+            raise BodyTooBig
+        return Form.of_pairs(((name, str(value)) for name, value in pairs), files.names)
+
+
+class _FileNames(FileUploadHandler):
+    """Reads past every file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def new_file(self, field_name: str, file_name: str, *args: Any, **kwargs: Any) -> NoReturn:
+        self.names.append(file_name)
+        raise SkipFile
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        """Nothing is received."""
+
+    def file_complete(self, file_size: int) -> None:
+        """Nothing is kept."""
+
+
+def is_deeper(value: Any, levels: int) -> bool:
     """Whether something lies in ``value`` more than so many levels deep."""
     if not isinstance(value, dict | list):
         return False
     inner = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
+    return levels == 0 or any(is_deeper(one, levels - 1) for one in inner)
+
+
+def _bounded(stream: IO[Any]) -> bytes:
+    body: bytes = stream.read(MAX_BODY + 1)
+    if len(body) > MAX_BODY:
+        raise BodyTooBig
+    return body
+
+
+def _json_object(body: bytes) -> Form:
+    try:
+        parsed = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(_("The request is not valid JSON."), body) from error
+    if not isinstance(parsed, dict):
+        raise Unreadable(_("The request must be a JSON object."), body)
+    if is_deeper(parsed, MAX_DEPTH):
+        raise Unreadable(_("The value is nested too deeply."), body)
+    return Form(parsed)
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _pairs(body: bytes, encoding: str, *, errors: str) -> Iterable[tuple[str, str]]:
+    text = body.decode(encoding, errors)
+    try:
+        return parse_qsl(
+            text,
+            keep_blank_values=True,
+            encoding=encoding,
+            errors=errors,
+            max_num_fields=MAX_FIELDS,
+        )
+    except UnicodeDecodeError:
+        raise
+    except ValueError as error:
+        raise Unreadable(_("The request is not a valid form."), body) from error

@@ -2,106 +2,111 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from amocrm.identity import IdentityKey, parse_email, parse_phone
+from amocrm.identity import IdentityKey, identities
 from leads import conf
-from leads.api.fields import BoundedJSONField, TextField, UtmField
+from leads.api.fields import (
+    AnswersField,
+    ChoiceField,
+    ObjectField,
+    ProftestAnswersField,
+    TextField,
+    UtmField,
+)
 from leads.models import Submission
+from leads.remarks import Code, Remarks
 
-_NAME_WANTED = _("Enter your name.")
-_EMAIL_WANTED = _("Enter your e-mail.")
-_PHONE_WANTED = _("Enter your phone number.")
-
-
-def _wanted(message: Any) -> dict[str, Any]:
-    return {"required": message, "null": message, "blank": message}
-
-
-class ProftestAnswerSerializer(serializers.Serializer[Any]):
-    questionNumber = BoundedJSONField(types=(int, str), required=False)
-    question = TextField(required=False, max_length=1000)
-    answer = BoundedJSONField(types=(str, int, float, bool, list, dict), allow_null=True)
+_WANTED = {
+    "name": _("Enter your name."),
+    "email": _("Enter your e-mail."),
+    "phone": _("Enter your phone number."),
+}
+_UNUSABLE = {
+    "email": _("This is not a valid e-mail address."),
+    "phone": _("This is not a valid phone number. Enter it with the country code."),
+}
+_META_PHONE = re.compile(r"^p:\s*", re.IGNORECASE)
 
 
 class LandingSerializer(serializers.Serializer[Any]):
-    """What both forms have in common. ``validated_data`` has the names of the model's fields."""
+    """What both forms have in common. ``validated_data`` has the names of the model's fields.
+
+    Only a form from which nobody can be reached is not valid.
+    """
 
     form: Submission.Form
+    #: What a visitor has to give, as far as it is up to the page.
+    wanted: tuple[str, ...] = ("name", "phone")
 
-    name = TextField(max_length=255, error_messages=_wanted(_NAME_WANTED))
-    email = TextField(max_length=320, required=False)
-    phone = TextField(max_length=64, error_messages=_wanted(_PHONE_WANTED))
-    source = TextField(max_length=255, required=False)  # type: ignore[assignment]
-    campaignSlug = TextField(max_length=255, required=False, source="campaign_slug")
-    utmParams = UtmField(required=False, source="utm")
-    metadata = BoundedJSONField(types=(dict,), required=False)
+    name = TextField(255)
+    email = TextField(320)
+    phone = TextField(64)
+    source = TextField(255)  # type: ignore[assignment]
+    campaignSlug = TextField(255, source="campaign_slug")
+    utmParams = UtmField(source="utm")
+    metadata = ObjectField()
+    # What a builder of forms sends besides: leads.api.builders.
+    moreAnswers = AnswersField()
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        #: What was not read as it was sent.
+        self.remarks = Remarks()
+        if files := getattr(self.initial_data, "files", ()):
+            self.remarks.add("files", Code.FILES, ", ".join(files))
         #: The e-mail and phone of a valid form as the CRM and the log know them.
-        self.named: set[IdentityKey] = set()
-
-    def validate_email(self, value: str) -> str:
-        """As typed, once it could be somebody's address."""
-        email = parse_email(value)
-        if email:
-            self.named.add(IdentityKey("email", email))
-        elif value:
-            raise serializers.ValidationError(_("This is not a valid e-mail address."))
-        return value
-
-    def validate_phone(self, value: str) -> str:
-        """As typed. A number that names nobody is kept for the note."""
-        if phone := parse_phone(value, conf.current().phone_region):
-            self.named.add(IdentityKey("phone", phone))
-        return value
+        self.named: frozenset[IdentityKey] = frozenset()
+        #: Name, e-mail and phone as they were read, once they were.
+        self.person: dict[str, str] = {}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Drop the optional values that were sent as ``null``. Refuses only a form from which
-        nobody can be reached."""
+        """Find out who can be reached, and add the remarks. Raises ``ValidationError``."""
+        if more := attrs.pop("moreAnswers"):
+            attrs["answers"] = {"answers": more}
+        attrs["phone"] = _META_PHONE.sub("", attrs["phone"])
+        self.named = identities(
+            emails=[attrs["email"]], phones=[attrs["phone"]], region=conf.current().phone_region
+        )
+        self.person = {field: attrs[field] for field in _WANTED}
+        kinds = {key.kind for key in self.named}
+        missing = [field for field in self.wanted if not attrs[field]]
+        unusable = [field for field in _UNUSABLE if attrs[field] and field not in kinds]
+        for field in missing:
+            self.remarks.add(field, Code.MISSING)
+        for field in unusable:
+            self.remarks.add(field, Code.UNUSABLE, attrs[field])
         if not self.named:
-            wrong = _("This is not a valid phone number. Enter it with the country code.")
-            raise serializers.ValidationError({"phone": [wrong]})
-        return {key: value for key, value in attrs.items() if value is not None}
+            wrong = {field: [_WANTED[field]] for field in missing}
+            wrong |= {field: [_UNUSABLE[field]] for field in unusable}
+            raise serializers.ValidationError({field: wrong[field] for field in _in_order(wrong)})
+        return attrs | {"remarks": self.remarks.kept}
+
+
+def _in_order(fields: dict[str, Any]) -> list[str]:
+    return [field for field in _WANTED if field in fields]
 
 
 class ProftestSerializer(LandingSerializer):
     form = Submission.Form.PROFTEST
+    wanted = ("name", "email", "phone")
 
-    email = TextField(max_length=320, error_messages=_wanted(_EMAIL_WANTED))
-    # Not ``many=True``, which would allow ``null`` in the list as well as in its place.
-    proftestAnswers: Any = serializers.ListSerializer(
-        child=ProftestAnswerSerializer(),
-        required=False,
-        allow_null=True,
-        max_length=200,
-        error_messages={"max_length": _("The value is too big.")},
-    )
-    answers = BoundedJSONField(types=(dict, list), required=False)
+    proftestAnswers = ProftestAnswersField()
+    answers = AnswersField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Both kinds of answers go into one field of the model, under the keys they came with."""
+        given = {key: attrs.pop(key) for key in ("proftestAnswers", "answers")}
         attrs = super().validate(attrs)
-        attrs["answers"] = {
-            key: attrs.pop(key) for key in ("proftestAnswers", "answers") if attrs.get(key)
-        }
-        attrs.pop("proftestAnswers", None)
-        return attrs
+        kept = {key: value for key, value in given.items() if value}
+        return attrs | {"answers": attrs.get("answers", {}) | kept}
 
 
 class ExpressSerializer(LandingSerializer):
     form = Submission.Form.EXPRESS
 
-    paymentMethod = serializers.ChoiceField(
-        choices=("kaspi", "card", "manager"),
-        required=False,
-        allow_null=True,
-        allow_blank=True,
-        source="payment_method",
-        # Never repeat what was sent: it may hold what no answer can.
-        error_messages={"invalid_choice": _("The payment method is kaspi, card or manager.")},
-    )
+    paymentMethod = ChoiceField(("kaspi", "card", "manager"), source="payment_method")

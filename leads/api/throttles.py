@@ -32,7 +32,7 @@ def client_of(request: Request, trusted_proxies: int) -> str:
     if trusted_proxies and len(hops) >= trusted_proxies:
         address = hops[-trusted_proxies] or address
     try:
-        ip = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(_without_port(address))
     except ValueError:
         return "unknown"
     if isinstance(ip, ipaddress.IPv6Address):
@@ -42,8 +42,15 @@ def client_of(request: Request, trusted_proxies: int) -> str:
     return str(ip)
 
 
+def _without_port(address: str) -> str:
+    """Some proxies write the port, too: ``203.0.113.7:51012``, ``[2001:db8::1]:51012``."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
+
+
 class LandingThrottle(SimpleRateThrottle):
-    """``LANDING_THROTTLE`` for both forms together. Refused calls are not counted."""
+    """``LANDING_THROTTLE`` for both forms together. Calls that it refuses are not counted."""
 
     scope = "landing"
     duration: int  # of the rate's unit, in seconds: what the base class read in it
@@ -65,9 +72,23 @@ class LandingThrottle(SimpleRateThrottle):
         with self._lock:
             return super().allow_request(request, view)
 
+    def give_back(self) -> None:
+        """Do not count the call that was allowed: nothing came of it."""
+        with self._lock:
+            history = self.cache.get(self.key, [])
+            if self.now in history:
+                history.remove(self.now)
+                self.cache.set(self.key, history, self.duration)
+
     def wait(self) -> float:
         """Whole seconds until the next call is allowed; sent as ``Retry-After``."""
         return math.ceil(super().wait() or self.duration)
+
+
+class RefusedThrottle(LandingThrottle):
+    """How many refused forms of one address are kept; the rest is only logged and counted."""
+
+    scope = "refused"
 
 
 class StatusThrottle(LandingThrottle):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -18,11 +18,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from amocrm.text.printable import is_printable
+from leads.api import builders, refusal
 from leads.api.exceptions import IdempotencyKeyReused, LengthRequired, TooManyRequests
-from leads.api.parsers import BoundedJSONParser
+from leads.api.next_page import next_page
+from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextParser
 from leads.api.serializers import ExpressSerializer, LandingSerializer, ProftestSerializer
 from leads.api.throttles import LandingThrottle, StatusThrottle
-from leads.intake import Accepted, KeyReused, accept_submission
+from leads.intake import Accepted, KeyReused, accept_submission, digest_of
 from leads.models import Submission
 
 _MAX_KEY = 255
@@ -31,9 +33,9 @@ _MAX_KEY = 255
 class _AlwaysJSON(BaseContentNegotiation):
     """A lead must not be lost for an ``Accept`` header."""
 
-    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> BaseParser | None:
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == media_type), None)
+        return next((parser for parser in parsers if parser.takes(media_type)), None)
 
     def select_renderer(
         self,
@@ -46,12 +48,12 @@ class _AlwaysJSON(BaseContentNegotiation):
 
 
 class LandingView(APIView):
-    """What every view of this API shares: JSON in, JSON out, nothing kept by caches."""
+    """What every view of this API shares: a form in, JSON out, nothing kept by caches."""
 
     authentication_classes: Sequence[Any] = ()
     permission_classes: Sequence[Any] = ()
     throttle_classes: Sequence[Any] = (LandingThrottle,)
-    parser_classes = (BoundedJSONParser,)
+    parser_classes = (BoundedJSONParser, TextParser, MultipartParser)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = _AlwaysJSON
     # Preflights are answered before they get here.
@@ -69,24 +71,60 @@ class LandingView(APIView):
 
 class _FormView(LandingView):
     serializer: type[LandingSerializer]
+    _counted: Sequence[Any] = ()
+    _sent: Form
+    _read: LandingSerializer
+
+    def get_throttles(self) -> list[Any]:
+        """As usual, and remembered."""
+        self._counted = super().get_throttles()
+        return list(self._counted)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """A form that is refused uses up nobody's limit: one address may stand for many people,
+        a proxy or a site that posts for its visitors."""
+        if not isinstance(exc, TooManyRequests):
+            for throttle in self._counted:
+                throttle.give_back()
+            if self.request.method == "POST" and _is_refusal(exc):
+                refusal.report_and_keep(exc, self.request, self._sent, self._read)
+        return super().handle_exception(exc)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """As usual."""
+        self._sent, self._read = Form(), self.serializer(data={})  # nothing yet
+        super().initial(request, *args, **kwargs)
 
     def post(self, request: Request) -> Response:
-        """Accept the form: 202 means that it is committed."""
+        """Accept the form: the answer means that it is committed."""
         if "Transfer-Encoding" in request.headers:
             raise LengthRequired
-        serializer = self.serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        self._sent = _form_of(request)
+        if builders.is_test(self._sent):
+            return Response({"success": True})
+        read = builders.read(self._sent)
+        self._read = self.serializer(data=read.form)
+        self._read.is_valid(raise_exception=True)
+        accepted = self._accept(request, read)
+        if page := next_page(self._sent):
+            # 303: whatever was posted, the page is fetched.
+            return Response(status=status.HTTP_303_SEE_OTHER, headers={"Location": page})
+        # Some builders take everything but exactly 200 for a failure, and tell the visitor so.
+        done = status.HTTP_200_OK if read.is_from_builder else status.HTTP_202_ACCEPTED
+        return Response(_accepted(request, accepted), status=done)
+
+    def _accept(self, request: Request, read: builders.Read) -> Accepted:
+        key, body = _key_and_body(request, self._sent, read, self._read)
         try:
-            accepted = accept_submission(
+            return accept_submission(
                 form=self.serializer.form,
-                data=serializer.validated_data,
-                named=serializer.named,
-                idempotency_key=_idempotency_key(request),
-                body=request.data,
+                data=self._read.validated_data,
+                named=self._read.named,
+                idempotency_key=key,
+                body=body,
             )
         except KeyReused as error:
             raise IdempotencyKeyReused from error
-        return Response(_accepted(request, accepted), status=status.HTTP_202_ACCEPTED)
 
 
 class ProftestView(_FormView):
@@ -117,7 +155,7 @@ class SubmissionStatusView(LandingView):
             "leadId": str(submission.pk),
             "status": submission.status,
         }
-        if getattr(request.user, "is_staff", False):
+        if _may_see(request.user):
             body |= _for_staff(submission)
         return Response(body)
 
@@ -130,6 +168,27 @@ class NotFoundView(LandingView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Raises ``NotFound``, before anything is asked of the caller."""
         raise NotFound(_("There is no such address."))
+
+
+def _is_refusal(error: Exception) -> TypeGuard[APIException]:
+    return isinstance(error, APIException) and status.is_client_error(error.status_code)
+
+
+def _form_of(request: Request) -> Form:
+    # Nothing parses an empty body.
+    return request.data if isinstance(request.data, Form) else Form(request.data)
+
+
+def _key_and_body(
+    request: Request, sent: Form, read: builders.Read, serializer: LandingSerializer
+) -> tuple[str | None, object]:
+    """What tells a repetition: the sender's key and the body, or the builder's own id and the
+    person. Ids are easy to guess: alone, one that came before would swallow somebody's form."""
+    key = _idempotency_key(request)
+    if key is not None or not read.transaction:
+        return key, sent
+    body = [read.transaction, sorted(serializer.named)]
+    return f"builder {digest_of(body)}", body
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -153,6 +212,13 @@ def _accepted(request: Request, accepted: Accepted) -> dict[str, Any]:
         "status": accepted.status,
         "statusUrl": request.build_absolute_uri(path),
     }
+
+
+def _may_see(user: Any) -> bool:
+    """Whether ``user`` is staff that may view submissions, as in the admin."""
+    if not getattr(user, "is_staff", False):
+        return False
+    return any(user.has_perm(f"leads.{one}_submission") for one in ("view", "change"))
 
 
 def _for_staff(submission: Submission) -> dict[str, Any]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.utils import translation
+
 from amocrm.contract import LeadRequest
 from leads import conf
 from leads.models import Submission
+from leads.remarks import Code, sentence
 
 _FORMS = {Submission.Form.PROFTEST: "Профтест", Submission.Form.EXPRESS: "Экспресс-курс"}
 _PAYMENTS = {"kaspi": "Kaspi", "card": "банковская карта", "manager": "через менеджера"}
@@ -16,11 +19,12 @@ _PAYMENTS = {"kaspi": "Kaspi", "card": "банковская карта", "manag
 def lead_request(submission: Submission) -> LeadRequest:
     """What :func:`amocrm.upsert.protocol.upsert_lead` is asked to do for ``submission``."""
     form = _FORMS[Submission.Form(submission.form)]
+    name = submission.name or "Имя не указано"
     return LeadRequest(
         reference=str(submission.pk),
-        name=submission.name,
+        name=name,
         named=submission.named,
-        lead_name=f"{form}: {submission.name}",
+        lead_name=f"{form}: {name}",
         stage=_stage(submission),
         tags=tuple(tag for tag in (form, submission.campaign_slug) if tag),
         submitted_at=submission.created_at,
@@ -38,13 +42,16 @@ def _stage(submission: Submission) -> int | None:
 
 
 def _note_lines(submission: Submission) -> Iterator[str]:
-    payment, phone = submission.payment_method, submission.phone
-    if phone and not any(key.kind == "phone" for key in submission.named):
+    payment, phone, email = submission.payment_method, submission.phone, submission.email
+    kinds = {key.kind for key in submission.named}
+    if phone and "phone" not in kinds:
         phone = f"{phone} (такого номера нет, по нему никого не искали)"
+    if email and "email" not in kinds:
+        email = f"{email} (такого адреса нет, по нему никого не искали)"
     yield from _labelled(
         ("Имя", submission.name),
         ("Телефон", phone),
-        ("E-mail", submission.email),
+        ("E-mail", email),
         ("Способ оплаты", _PAYMENTS.get(payment, payment)),
         ("Источник", submission.source),
         ("Кампания", submission.campaign_slug),
@@ -55,6 +62,17 @@ def _note_lines(submission: Submission) -> Iterator[str]:
         yield ""
         yield "Метки рекламы:"
         yield from _labelled(*submission.utm.items())
+    yield from _remark_lines(submission.remarks)
+
+
+def _remark_lines(remarks: Iterable[dict[str, str]]) -> Iterator[str]:
+    # What nobody was looked for by is said beside it.
+    told = [one for one in remarks if one["code"] != Code.UNUSABLE]
+    if told:
+        yield ""
+        yield "Замечания к заявке:"
+        with translation.override("ru"):
+            yield from [sentence(one) for one in told]
 
 
 def _labelled(*pairs: tuple[str, str]) -> Iterator[str]:

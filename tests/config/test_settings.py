@@ -72,6 +72,25 @@ def test_the_bounds_themselves_are_allowed() -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_without_a_secret_key_each_start_makes_its_own(blank: str) -> None:
+    command = "from django.conf import settings; print(settings.SECRET_KEY)"
+    keys = {
+        subprocess.run(
+            [sys.executable, "-c", command],
+            cwd=PROJECT,
+            env={**os.environ, "DEBUG": "true", "SECRET_KEY": blank},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout.strip()
+        for _ in range(2)
+    }
+    assert len(keys) == 2
+    assert min(map(len, keys)) >= 50
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,8 +15,7 @@ from waitress import wasyncore
 from waitress.task import ThreadedTaskDispatcher
 
 from config import web_worker
-from tests.chaos.children import listens
-from tests.servers import end_with_parent, free_port
+from tests.config.conftest import Web
 from tests.waiting import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -29,33 +25,6 @@ ONE_BYTE = (
     b"POST /api/landing/submit HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     b"Content-Type: application/json\r\nContent-Length: 60\r\n\r\n{"
 )
-
-
-@dataclass(frozen=True)
-class Web:
-    """A web server and where it serves."""
-
-    process: subprocess.Popen[bytes]
-    site: str
-
-
-@pytest.fixture
-def web(process_environment: dict[str, str]) -> Iterator[Web]:
-    """A web server of this test's own."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "config.wsgi"],
-        cwd=PROJECT,
-        env={**process_environment, "PORT": str(port)},
-        stderr=subprocess.DEVNULL,
-        preexec_fn=end_with_parent(),
-    )
-    try:
-        wait_until(lambda: listens(port), "the web server listens")
-        yield Web(process, f"http://127.0.0.1:{port}")
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 def connection(site: str, sent: bytes) -> socket.socket:

@@ -104,6 +104,7 @@ def test_a_paused_account_is_said_to_be_paused() -> None:
     assert "The account is paused: The token was revoked" in run()
 
 
+@pytest.mark.django_db
 def test_watching_survives_errors_and_ends_with_a_signal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -117,6 +118,7 @@ def test_watching_survives_errors_and_ends_with_a_signal(
     assert len(made) == 3
 
 
+@pytest.mark.django_db
 def test_the_signal_handlers_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     passes(monkeypatch, Counter())

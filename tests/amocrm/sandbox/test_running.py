@@ -78,7 +78,8 @@ def test_one_connection_serves_many_requests(crm: Crm) -> None:
         reader = raw.makefile("rb")
         for _ in range(3):
             raw.sendall(
-                b"GET /api/v4/account HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\n\r\n"
+                b"GET /api/v4/account HTTP/1.1\r\nHost: localhost\r\n"
+                b"Authorization: Bearer x\r\n\r\n"
             )
             assert reader.readline() == b"HTTP/1.1 200 OK\r\n"
             length = 0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from pytest_django import Settings
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
@@ -61,6 +61,26 @@ def test_staff_with_a_session_sees_the_crms_side(
         "attempts": 2,
         "error": "Gateway Timeout",
     }
+
+
+def test_staff_that_may_not_view_submissions_is_anyone(api: APIClient, create: Create) -> None:
+    row = create(status="failed", lead_id=5, reason="The e-mail test@onai.academy is taken")
+    other = User.objects.create_user("other", is_staff=True)
+    api.force_login(other)
+    assert api.get(url(row)).json() == minimal(row, "failed")
+    other.user_permissions.add(Permission.objects.get(codename="change_submission"))
+    api.force_login(User.objects.get(pk=other.pk))
+    assert api.get(url(row)).json()["amocrmLeadId"] == 5
+
+
+def test_whoever_is_no_staff_any_more_is_anyone(
+    api: APIClient, create: Create, staff: User
+) -> None:
+    row = create(lead_id=5)
+    staff.is_staff = False
+    staff.save()
+    api.force_login(staff)
+    assert api.get(url(row)).json() == minimal(row, "accepted")
 
 
 def test_staff_with_a_token_sees_the_crms_side(api: APIClient, create: Create, staff: User) -> None:

@@ -60,6 +60,17 @@ def test_refused_calls_are_not_counted(clock: list[float], settings: Settings) -
     assert ask() == 0
 
 
+def test_a_call_that_is_given_back_was_none(clock: list[float], settings: Settings) -> None:
+    settings.LANDING_THROTTLE = "2/min"
+    assert ask() == 0
+    clock[0] += 10
+    throttle = LandingThrottle()
+    assert throttle.allow_request(request_from(), VIEW)
+    throttle.give_back()
+    throttle.give_back()  # no more than it took
+    assert [ask(), ask()] == [0, 50]
+
+
 @pytest.mark.parametrize(
     ("rate", "seconds"), [("1/sec", 1), ("1/min", 60), ("1/hour", 3600), ("1/day", 86400)]
 )
@@ -132,12 +143,21 @@ def test_nothing_shared_between_processes_is_asked() -> None:
         ("2001:db8::ffff", "2001:db8::/64"),
         ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
         ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1:51012", "192.0.2.1"),
+        ("[2001:db8::1]:51012", "2001:db8::/64"),
+        ("[2001:db8::1]", "2001:db8::/64"),
+        ("[::ffff:192.0.2.1]:1", "192.0.2.1"),
         ("", "unknown"),
+        ("192.0.2.1:1:2", "unknown"),
+        ("[nonsense]:1", "unknown"),
         ("nonsense", "unknown"),
     ],
 )
 def test_a_client_is_an_address_or_an_ipv6_network(address: str, client: str) -> None:
     assert client_of(request_from(address), 0) == client
+    assert client_of(request_from("10.0.0.1", HTTP_X_FORWARDED_FOR=f"x, {address}"), 1) == (
+        client if address else "10.0.0.1"
+    )
 
 
 def test_what_the_caller_wrote_into_forwarded_for_does_not_count() -> None:

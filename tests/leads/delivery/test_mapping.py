@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import translation
 from pytest_django import Settings
 
 from leads.delivery.mapping import lead_request
 from leads.models import Submission
+from leads.remarks import Code, Remarks
 
 
 def submission(**values: object) -> Submission:
@@ -133,3 +135,37 @@ def test_a_number_that_was_not_used_is_in_the_note_with_a_word_on_it() -> None:
 def test_a_number_that_was_used_stands_there_alone() -> None:
     lines = lead_request(submission(phone="8 (777) 111-22-33")).note_lines
     assert "Телефон: 8 (777) 111-22-33" in lines
+
+
+def test_an_address_that_was_not_used_is_in_the_note_with_a_word_on_it() -> None:
+    lines = lead_request(submission(email="anna at x")).note_lines
+    assert "E-mail: anna at x (такого адреса нет, по нему никого не искали)" in lines
+
+
+def test_a_person_without_a_name_has_one_in_the_crm() -> None:
+    request = lead_request(submission(name=""))
+    assert (request.name, request.lead_name) == (
+        "Имя не указано",
+        "Экспресс-курс: Имя не указано",
+    )
+    assert not [line for line in request.note_lines if line.startswith("Имя")]
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_what_was_not_read_as_it_was_sent_is_told_in_russian(language: str) -> None:
+    remarks = Remarks()
+    remarks.add("phone", Code.UNUSABLE, "@dana")  # said beside the phone
+    remarks.add("utmParams.utm_source", Code.SEVERAL, "google")
+    with translation.override(language):
+        lines = lead_request(submission(phone="@dana", remarks=remarks.kept)).note_lines
+    assert lines[-3:] == (
+        "",
+        "Замечания к заявке:",
+        "UTM-метки utm_source: несколько значений, взято первое, остальные: google",
+    )
+
+
+def test_what_is_said_beside_the_phone_alone_is_not_said_again() -> None:
+    told = [{"field": "phone", "code": "unusable", "value": "@dana"}]
+    lines = lead_request(submission(phone="@dana", remarks=told)).note_lines
+    assert "Замечания к заявке:" not in lines

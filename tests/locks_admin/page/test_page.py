@@ -395,6 +395,8 @@ def test_operators_have_what_they_need_and_no_more(operators: Group) -> None:
         "leads.view_submission",
         "leads.change_submission",
         "amocrm.change_duplicatelead",
+        "leads.view_refusedform",
+        "leads.change_refusedform",
         "amocrm.change_mergeproposal",
         "amocrm.change_person",
         "amocrm.delete_ignoredidentity",

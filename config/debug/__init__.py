@@ -1,0 +1,1 @@
+"""What Django's error pages of ``DEBUG`` show, and to whom."""

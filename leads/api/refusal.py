@@ -1,0 +1,49 @@
+"""What is done with a form that gets an error for an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+
+from leads.api.cleaning import clean_lines
+from leads.api.copying import Copy
+from leads.api.parsers import MAX_DEPTH, Form, Unreadable
+from leads.api.serializers import LandingSerializer
+from leads.api.throttles import RefusedThrottle
+from leads.refused import keeping
+from leads.remarks import Code, Remarks
+
+_PERSON = ("name", "email", "phone")
+
+
+def report_and_keep(
+    error: APIException, request: Request, sent: Form, read: LandingSerializer
+) -> None:
+    """Log and count it, and keep what was ``sent``. ``read`` is how far it was understood.
+
+    What is empty is not kept, nor what one address sends beyond its limit: a row for each would
+    push out those that an operator can help.
+    """
+    problems = read.remarks
+    if read.named or not read.person:  # it is not the person that is wrong
+        problems = Remarks()
+        problems.add("form", Code.REFUSED, _told(error.detail))
+    person = read.person or {field: "" for field in _PERSON}
+    keeping.report(read.form, problems.kept, person)
+    body: dict[str, Any] = Copy(lambda *_: None, max_depth=MAX_DEPTH).of(dict(sent))
+    text = _text(error)
+    if (any(body.values()) or text) and RefusedThrottle().allow_request(request, None):
+        keeping.keep(form=read.form, problems=problems.kept, person=person, body=body, text=text)
+
+
+def _text(error: APIException) -> str:
+    sent = error.body if isinstance(error, Unreadable) else b""
+    return clean_lines(sent.decode(errors="replace"))
+
+
+def _told(detail: Any) -> str:
+    while isinstance(detail, dict | list) and detail:
+        detail = next(iter(detail.values() if isinstance(detail, dict) else detail))
+    return str(detail)

@@ -1,0 +1,72 @@
+"""Keeping what was refused, so that no person is lost without anybody knowing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from amocrm import counters
+from amocrm.log_context import get_logger
+from leads import conf
+from leads.intake import digest_of
+from leads.models import RefusedForm, Submission
+
+logger = get_logger(__name__)
+
+#: So many are kept, the newest ones, and none for longer.
+MOST = 1000
+LONGEST = timedelta(days=90)
+
+Problems = Sequence[Mapping[str, str]]
+
+
+def report(form: Submission.Form, problems: Problems, person: Mapping[str, str]) -> None:
+    """Count a refused form, and say in the log which field was wrong and how."""
+    reasons = ", ".join(f"{one['field']} {one['code']}" for one in problems)
+    who = " / ".join(value for value in person.values() if value)
+    shown = f" · {who}" if who and conf.current().logs_people else ""
+    logger.warning("🚫 Refused %s: %s%s", form.value, reasons, shown)
+    counters.count(counters.Event.FORM_REFUSED)
+
+
+def keep(
+    *,
+    form: Submission.Form,
+    problems: Problems,
+    person: Mapping[str, str],
+    body: Mapping[str, Any],
+    text: str = "",
+) -> None:
+    """Keep a refused form: ``body`` as parsed, or ``text`` where it could not be. Never raises:
+    its sender gets an answer anyway."""
+    try:
+        with transaction.atomic():
+            _keep(form=form, problems=problems, person=person, body=body, text=text)
+    except DatabaseError:
+        logger.exception("A refused form could not be kept")
+
+
+def _keep(*, form: Submission.Form, text: str, body: Mapping[str, Any], **values: Any) -> None:
+    now = timezone.now()
+    digest = digest_of([form.value, dict(body), text])
+    same = RefusedForm.objects.filter(digest=digest)
+    if same.update(times=F("times") + 1, last_at=now):
+        return
+    row = RefusedForm(
+        form=form,
+        created_at=now,
+        last_at=now,
+        problems=list(values["problems"]),
+        body=dict(body),
+        text=text,
+        digest=digest,
+        **values["person"],
+    )
+    RefusedForm.objects.bulk_create([row], ignore_conflicts=True)  # its twin may be quicker
+    surplus = RefusedForm.objects.order_by("-created_at").values_list("pk", flat=True)[MOST:]
+    RefusedForm.objects.filter(Q(pk__in=list(surplus)) | Q(created_at__lt=now - LONGEST)).delete()

@@ -1,0 +1,33 @@
+"""Operators may look at refused forms and mend them. A group that was removed stays removed.
+
+Django makes permissions only after all migrations, so those missing yet are made here.
+"""
+
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
+GROUP = "Operators"
+
+
+def grant(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    using = schema_editor.connection.alias
+    group = apps.get_model("auth", "Group").objects.using(using).filter(name=GROUP).first()
+    if group is None:
+        return
+    content_types = apps.get_model("contenttypes", "ContentType").objects.using(using)
+    content_type, _ = content_types.get_or_create(app_label="leads", model="refusedform")
+    permissions = apps.get_model("auth", "Permission").objects.using(using)
+    for action in ("view", "change"):
+        permission, _ = permissions.get_or_create(
+            content_type=content_type,
+            codename=f"{action}_refusedform",
+            defaults={"name": f"Can {action} refused form"},
+        )
+        group.permissions.add(permission)
+
+
+class Migration(migrations.Migration):
+    dependencies = (("locks_admin", "0004_operators_decide_about_people"),)
+
+    operations = (migrations.RunPython(grant, migrations.RunPython.noop),)
