@@ -14,7 +14,7 @@ from django.test.utils import override_settings
 from benchmarks.ground import Ground, web_server
 from benchmarks.table import Row, Section, milliseconds
 from benchmarks.timing import Timing, in_turns, repeat
-from config.web_worker import allow_connections
+from config.web.worker import allow_connections
 from leads.intake import accept_submission
 from leads.models import Submission
 

@@ -20,7 +20,7 @@ settings_or_exit()
 
 _host = f"[{settings.WEB_HOST}]" if ":" in settings.WEB_HOST else settings.WEB_HOST
 bind = [f"{_host}:{settings.PORT}"]
-worker_class = "config.web_worker.WebWorker"
+worker_class = "config.web.worker.WebWorker"
 workers = 2
 threads = 8
 timeout = 60

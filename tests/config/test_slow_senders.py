@@ -14,7 +14,7 @@ import requests
 from waitress import wasyncore
 from waitress.task import ThreadedTaskDispatcher
 
-from config import web_worker
+from config.web import worker
 from tests.config.conftest import Web
 from tests.waiting import wait_until
 
@@ -65,15 +65,15 @@ def test_what_has_arrived_is_answered_before_the_end(web: Web) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[web_worker.DeadlineServer]:
+def server() -> Iterator[worker.DeadlineServer]:
     """A server without a process or threads of its own."""
     listening = socket.create_server(("127.0.0.1", 0))
-    made = web_worker.DeadlineServer(
+    made = worker.DeadlineServer(
         lambda environ, start: [],
         map={},
         _sock=listening,
         dispatcher=ThreadedTaskDispatcher(),
-        adj=web_worker._adjustments(),
+        adj=worker._adjustments(),
         sockinfo=(listening.family, listening.type, 0, listening.getsockname()),
         bind_socket=False,
     )
@@ -81,12 +81,12 @@ def server() -> Iterator[web_worker.DeadlineServer]:
     wasyncore.close_all(made._map)
 
 
-def turn(server: web_worker.DeadlineServer) -> None:
+def turn(server: worker.DeadlineServer) -> None:
     for _ in range(5):
         wasyncore.loop(timeout=0.05, use_poll=True, map=server._map, count=1)
 
 
-def accept(server: web_worker.DeadlineServer) -> None:
+def accept(server: worker.DeadlineServer) -> None:
     def has_one() -> bool:
         turn(server)
         return len(server.active_channels) == 1
@@ -96,15 +96,15 @@ def accept(server: web_worker.DeadlineServer) -> None:
 
 @pytest.mark.parametrize("sent", [b"", HALF_A_HEADER, ONE_BYTE], ids=["idle", "header", "body"])
 def test_what_does_not_come_to_its_end_is_closed(
-    server: web_worker.DeadlineServer, sent: bytes
+    server: worker.DeadlineServer, sent: bytes
 ) -> None:
     with connection(f"http://127.0.0.1:{server.effective_port}", sent) as sender:
         accept(server)
-        server.maintenance(time.time() + web_worker.READ_SECONDS - 5)
+        server.maintenance(time.time() + worker.READ_SECONDS - 5)
         turn(server)
         assert server.active_channels
 
-        server.maintenance(time.time() + web_worker.READ_SECONDS + 5)
+        server.maintenance(time.time() + worker.READ_SECONDS + 5)
         turn(server)
 
         assert not server.active_channels
@@ -112,12 +112,12 @@ def test_what_does_not_come_to_its_end_is_closed(
 
 
 def test_one_byte_now_and_then_does_not_keep_a_request_open(
-    server: web_worker.DeadlineServer,
+    server: worker.DeadlineServer,
 ) -> None:
     with connection(f"http://127.0.0.1:{server.effective_port}", HALF_A_HEADER) as sender:
         accept(server)
         (channel,) = server.active_channels.values()
-        channel.began -= web_worker.READ_SECONDS - 1
+        channel.began -= worker.READ_SECONDS - 1
         sender.sendall(b"n")
         turn(server)
 
