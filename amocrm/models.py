@@ -109,7 +109,6 @@ class NamedTogether(models.Model):
     account = models.CharField(max_length=255)
     email = models.CharField(max_length=320)
     phone = models.CharField(max_length=320)
-    name = models.CharField(max_length=255, blank=True)
     first_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

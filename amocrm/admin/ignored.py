@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from amocrm import conf
-from amocrm.admin.common import ModelAdmin
+from amocrm.admin.common import LEAD_ON_ITS_WAY, ModelAdmin
 from amocrm.identity import parse_email, parse_phone
-from amocrm.models import IgnoredIdentity
+from amocrm.ledger import ignored
+from amocrm.models import Identity, IgnoredIdentity, Person
 
 if TYPE_CHECKING:
     _Form = forms.ModelForm[IgnoredIdentity]
@@ -47,6 +49,10 @@ class IgnoredIdentityForm(_Form):
         same = {"account": settings.account, "kind": self.instance.kind, "value": email or phone}
         if IgnoredIdentity.objects.filter(**same).exists():
             self.add_error("value", _("This is in the list already."))
+        elif Person.objects.filter(
+            identities__in=Identity.objects.filter(**same), creating_since__isnull=False
+        ).exists():
+            self.add_error("value", LEAD_ON_ITS_WAY)
         return cleaned
 
 
@@ -69,6 +75,14 @@ class IgnoredIdentityAdmin(ModelAdmin):
         """Write down who has added it."""
         obj.added_by = request.user.get_username()
         super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """It identifies again."""
+        self.delete_queryset(request, IgnoredIdentity.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[IgnoredIdentity]) -> None:
+        """They identify again."""
+        ignored.restore(queryset)
 
     @admin.display(description=_("added by"), ordering="added_by")
     def added_by_whom(self, row: IgnoredIdentity) -> str:

@@ -49,10 +49,18 @@ class PartForm(forms.Form):
 
     def __init__(self, person: PersonState, data: Any = None) -> None:
         super().__init__(data)
+        self._person = person
         keys = cast(forms.MultipleChoiceField, self.fields["keys"])
         keys.choices = [
             (f"{key.kind}:{key.value}", _told(key)) for key in sorted(person.identities)
         ]
+
+    def clean(self) -> dict[str, Any]:
+        """Say before the preview what cannot be taken off."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("keys") and (code := decisions.why_not(self._person, self.chosen())):
+            self.add_error("keys", CANNOT_PART[code])
+        return cleaned
 
     def chosen(self) -> frozenset[IdentityKey]:
         """The identities that were chosen."""

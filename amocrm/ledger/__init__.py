@@ -28,11 +28,19 @@ from amocrm.ledger.claims import (
     supersede,
 )
 from amocrm.ledger.contacts import contact_key, forget_contact, link, mark_on_contact, set_apart
-from amocrm.ledger.namings import count_naming
+from amocrm.ledger.ignored import identifying
+from amocrm.ledger.namings import count_naming, ignore_crowd, is_a_crowd
 from amocrm.ledger.proposals import kept_apart, partners
 from amocrm.ledger.resolution import CreationPending, resolve
 from amocrm.ledger.rows import forget_account, owners
-from amocrm.ledger.state import PersonState, is_recorded, person_changed, read, version_of
+from amocrm.ledger.state import (
+    PersonState,
+    is_recorded,
+    person_changed,
+    read,
+    version_of,
+    with_lead,
+)
 
 __all__ = [
     "CreationPending",
@@ -43,6 +51,9 @@ __all__ = [
     "count_naming",
     "forget_account",
     "forget_contact",
+    "identifying",
+    "ignore_crowd",
+    "is_a_crowd",
     "is_claim_of",
     "is_recorded",
     "kept_apart",
@@ -59,4 +70,5 @@ __all__ = [
     "set_apart",
     "supersede",
     "version_of",
+    "with_lead",
 ]

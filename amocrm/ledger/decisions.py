@@ -1,8 +1,8 @@
 """What operators decide about people: these two are one, these two are two, this is somebody else.
 
-Each is one transaction that raises the version of whoever it concerns, so that a delivery which
-has looked before begins anew. Nothing is decided over a standing claim: the lead that may be on
-its way must become somebody's first.
+Each is one transaction that locks the people first, as deliveries do. Merging and parting raise
+the versions of those concerned, so that a delivery which has looked before begins anew, and wait
+for a standing claim: the lead that may be on its way must become somebody's first.
 """
 
 from __future__ import annotations
@@ -42,10 +42,9 @@ def confirm(proposal_id: int, *, by: str, reason: str = "") -> bool:
     Raises :class:`~amocrm.ledger.CreationPending` while one of them may have a lead on its way.
     """
     with transaction.atomic():
-        row = MergeProposal.objects.select_for_update().get(pk=proposal_id)
-        if row.state == State.CONFIRMED:
+        row, people = _locked_with_people(proposal_id)
+        if row is None or row.state == State.CONFIRMED:
             return False
-        people = locked({row.older_id, row.newer_id})
         if claimed := standing_claim(people):
             raise CreationPending(claimed.pk)
         _decide(row, State.CONFIRMED, by, reason)
@@ -57,11 +56,20 @@ def confirm(proposal_id: int, *, by: str, reason: str = "") -> bool:
 def refuse(proposal_id: int, *, by: str, reason: str = "") -> bool:
     """The two are two people; False where that was so already, or they are one by now."""
     with transaction.atomic():
-        row = MergeProposal.objects.select_for_update().get(pk=proposal_id)
-        if row.state != State.OPEN:
+        row, _ = _locked_with_people(proposal_id)
+        if row is None or row.state != State.OPEN:
             return False
         _decide(row, State.REFUSED, by, reason)
     return True
+
+
+def why_not(person: PersonState, keys: frozenset[IdentityKey]) -> str:
+    """Why ``keys`` cannot be taken off, as the code of :class:`CannotPart`; empty if they can."""
+    if not keys <= person.identities:
+        return "not_theirs"
+    if not keys & person.searchable:
+        return "names_nobody"
+    return "" if person.searchable - keys else "nothing_left"
 
 
 def part(
@@ -78,13 +86,9 @@ def part(
         if person.creating_since:
             raise CreationPending(person.pk)
         now, taken = state_of(person), frozenset(keys)
+        if code := why_not(now, taken):
+            raise CannotPart(code)
         named = taken & now.searchable
-        if not taken <= now.identities:
-            raise CannotPart("not_theirs")
-        if not named:
-            raise CannotPart("names_nobody")
-        if named == now.searchable:
-            raise CannotPart("nothing_left")
         other = Person.objects.create(account=person.account, lock_name=lock_name(named))
         for key in taken:
             Identity.objects.filter(person=person, kind=key.kind, value=key.value).update(
@@ -96,6 +100,14 @@ def part(
     count(Event.PARTED)
     logger.info("✂️ [DEDUP] %s is another person than %s", parted.lock_name, person.lock_name)
     return parted
+
+
+def _locked_with_people(proposal_id: int) -> tuple[MergeProposal | None, list[Person]]:
+    """The row as it is once its people are locked; ``None`` where merging has ended it."""
+    rows = MergeProposal.objects.filter(pk=proposal_id)
+    pair = rows.values_list("older_id", "newer_id").first()
+    people = locked(pair or ())
+    return rows.first(), people
 
 
 def _decide(row: MergeProposal, state: State, by: str, reason: str) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import cast
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from amocrm.identity import IdentityKey, Kind
-from amocrm.models import Identity, IgnoredIdentity
+from amocrm.models import Identity, IgnoredIdentity, NamedTogether
 
 
 def identifying(account: str, keys: Collection[IdentityKey]) -> frozenset[IdentityKey]:
@@ -32,6 +33,14 @@ def leave_out(rows: QuerySet[Identity]) -> QuerySet[Identity]:
     """``rows`` less those that identify nobody any more."""
     same = {name: OuterRef(name) for name in ("account", "kind", "value")}
     return rows.exclude(Exists(IgnoredIdentity.objects.filter(**same)))
+
+
+def restore(rows: QuerySet[IgnoredIdentity]) -> None:
+    """These identify again, and how many they name is counted anew."""
+    for row in rows:
+        with transaction.atomic():
+            NamedTogether.objects.filter(account=row.account, **{row.kind: row.value}).delete()
+            row.delete()
 
 
 def ignore(account: str, key: IdentityKey, *, people: int) -> bool:

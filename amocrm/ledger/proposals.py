@@ -20,12 +20,16 @@ logger = get_logger(__name__)
 State = MergeProposal.State
 
 
-def apart(people: Collection[Person]) -> set[frozenset[int]]:
-    """The pairs among ``people`` that may not become one by themselves."""
+def apart(people: Collection[Person]) -> dict[frozenset[int], State]:
+    """The pairs among ``people`` that may not become one by themselves, and why: it is open
+    whether they are one, or refused."""
     ids = [person.pk for person in people]
     rows = MergeProposal.objects.exclude(state=State.CONFIRMED)
-    pairs = rows.filter(older__in=ids, newer__in=ids).values_list("older_id", "newer_id")
-    return {frozenset(pair) for pair in pairs}
+    pairs = rows.filter(older__in=ids, newer__in=ids)
+    return {
+        frozenset((older, newer)): State(state)
+        for older, newer, state in pairs.values_list("older_id", "newer_id", "state")
+    }
 
 
 def partners(person_id: int) -> list[int]:
@@ -78,6 +82,8 @@ def hand_over(giver: Person, taker: Person) -> None:
     for row in undecided.select_related("older", "newer"):
         partner = row.newer if row.older_id == giver.pk else row.older
         row.delete()
+        if partner.pk == taker.pk:
+            continue  # they are one now
         if row.state == State.REFUSED:
             keep_apart(taker, partner, by=row.decided_by, reason=row.reason)
         else:

@@ -60,6 +60,12 @@ def version_of(person_id: int) -> int:
     return Person.objects.values_list("version", flat=True).get(id=person_id)
 
 
+def with_lead(account: str, lead_id: int) -> PersonState | None:
+    """Whose lead this is."""
+    person = Person.objects.filter(account=account, merged_into=None, lead_id=lead_id).first()
+    return state_of(person) if person else None
+
+
 def is_recorded(account: str, lead_id: int) -> bool:
     """Whether this lead is somebody's already."""
     return Person.objects.filter(account=account, lead_id=lead_id).exists()

@@ -59,7 +59,6 @@ class Migration(migrations.Migration):
                 ("account", models.CharField(max_length=255)),
                 ("email", models.CharField(max_length=320)),
                 ("phone", models.CharField(max_length=320)),
-                ("name", models.CharField(blank=True, max_length=255)),
                 ("first_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={

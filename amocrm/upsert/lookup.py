@@ -36,7 +36,8 @@ def link_contacts(context: UpsertContext) -> list[Contact]:
     another person, whom a form has named together with this one; those are told apart.
 
     Raises :class:`~amocrm.errors.PersonChanged` when two people turn out to be one, and
-    :class:`StartOver` when somebody was told apart: the submission may be for them.
+    :class:`StartOver` when somebody was told apart (the submission may be for them), or what was
+    searched for names too many.
     """
     found: dict[int, Contact] = {}
     unknown: dict[int, Contact] = {}
@@ -46,10 +47,12 @@ def link_contacts(context: UpsertContext) -> list[Contact]:
         if keys := context.person.searchable - searched:
             for key in sorted(keys):
                 searched.add(key)
-                for contact in _search(context, key):
+                hits = [one for one in _search(context, key) if is_theirs(context, one)]
+                _ignore_crowd(context, key, hits)
+                for contact in hits:
                     if contact.id in context.person.contacts:
                         _link(context, found, contact)
-                    elif is_theirs(context, contact):
+                    else:
                         unknown.setdefault(contact.id, contact)
         elif contact_ids := context.person.contacts - found.keys() - asked:
             for contact_id in sorted(contact_ids):
@@ -67,6 +70,18 @@ def link_contacts(context: UpsertContext) -> list[Contact]:
         logger.warning("👥 [DEDUP] Contacts %s are one person", sorted(found))
         count(Event.TWO_CONTACTS)
     return sorted(found.values(), key=lambda contact: contact.id, reverse=True)
+
+
+def _ignore_crowd(context: UpsertContext, key: IdentityKey, hits: Iterable[Contact]) -> None:
+    """A manager's own number on everybody's contact names none of them. Not while a lead may be
+    on its way: that must be found by all that it was made with."""
+    if context.person.creating_since:
+        return
+    carried = [carried_by(contact, context.settings) for contact in hits]
+    carriers = [one for one in carried if key in one]
+    if ledger.is_a_crowd(carriers, key):
+        ledger.ignore_crowd(context.person.account, key, people=len(carriers))
+        raise StartOver
 
 
 def _joins(

@@ -43,11 +43,12 @@ def _left_out(context: UpsertContext) -> Iterator[str]:
 
 def _not_used(context: UpsertContext) -> Iterator[str]:
     """The e-mails and phones of the form that name nobody, or are beyond what a person gathers."""
-    for key in sorted(context.request.named - context.named):
+    account = context.person.account
+    named = context.named & ledger.identifying(account, context.named)
+    for key in sorted(context.request.named - named):
         yield f"⚠️ {_printed(key)} — {_SHARED[key.kind]}, по нему никого не искали."
-    unattached = context.named - context.person.identities
-    owned = ledger.owners(context.person.account, unattached)
-    for key in sorted(unattached - owned.keys()):
+    unattached = named - context.person.identities
+    for key in sorted(unattached - ledger.owners(account, unattached).keys()):
         yield (
             f"⚠️ {_printed(key)} не добавлен к контакту: у этого человека уже "
             f"{context.settings.person_max_identities} таких."
@@ -66,7 +67,7 @@ def _other_people(context: UpsertContext) -> Iterator[str]:
     for key, owner_id in sorted(owned.items()):
         if owner_id not in partners:
             other = ledger.read(owner_id)
-            yield f"⚠️ {_printed(key)} другого человека: {_where(other, base_url)}"
+            yield f"⚠️ {_printed(key)} принадлежит другому человеку: {_where(other, base_url)}"
 
 
 def _other_leads(context: UpsertContext, lead_id: int) -> Iterator[str]:

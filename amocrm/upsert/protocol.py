@@ -50,7 +50,7 @@ def upsert_lead(request: LeadRequest, progress: Progress) -> LeadResult:
     settings = conf.current()
     with log_context.log_context(named=request.named, reference=request.reference):
         named = _identifying(request, settings)
-        if not named:
+        if not (named or progress.lead_id):
             raise NobodyToIdentify(
                 "neither the e-mail nor the phone identifies anybody: each is missing, unreadable"
                 " or ignored (IGNORED_IDENTITIES, or the list in the admin)"
@@ -60,7 +60,7 @@ def upsert_lead(request: LeadRequest, progress: Progress) -> LeadResult:
 
 def _identifying(request: LeadRequest, settings: conf.AmoSettings) -> frozenset[IdentityKey]:
     named = without_ignored(request.named, settings.ignored_identities, settings.phone_region)
-    return ledger.count_naming(settings.account, named, request.name)
+    return ledger.count_naming(settings.account, named)
 
 
 def _upsert(
@@ -89,7 +89,11 @@ def _upsert(
                     with under_lock(blocking) as context:
                         reconcile(context)
                     blocking = None
-                person = _resolve(settings.account, named, progress, instead)  # step 1
+                person = (
+                    ledger.read(instead)
+                    if instead
+                    else _resolve(settings.account, named, progress)  # step 1
+                )
                 logger.info(
                     "🔐 [LOCK] Attempting to acquire lock for lead: %s",
                     log_context.current_subject(),
@@ -105,19 +109,16 @@ def _upsert(
     raise ComeBack("the person keeps changing")
 
 
-def _resolve(
-    account: str, named: frozenset[IdentityKey], progress: Progress, instead: int | None
-) -> PersonState:
-    """Whose the submission is. Of several who may be one person it stays with the one whose lead
-    an earlier attempt has found."""
-    if instead:
-        return ledger.read(instead)
+def _resolve(account: str, named: frozenset[IdentityKey], progress: Progress) -> PersonState:
+    """Whose the submission is. It stays with the one whose lead an earlier attempt has found,
+    where they may be the same person, or what it named identifies nobody any more."""
+    found = ledger.with_lead(account, progress.lead_id) if progress.lead_id else None
+    if not named:
+        if found is None:
+            raise NobodyToIdentify("what the submission named identifies nobody any more")
+        return found
     person = ledger.resolve(account, named)
-    if progress.lead_id and progress.lead_id != person.lead_id:
-        for other in map(ledger.read, ledger.kept_apart(person.id)):
-            if other.lead_id == progress.lead_id:
-                return other
-    return person
+    return found if found and found.id in ledger.kept_apart(person.id) else person
 
 
 def _deliver(context: UpsertContext) -> LeadResult:
@@ -213,22 +214,24 @@ def _record_found_lead(context: UpsertContext, contacts: list[Contact]) -> Lead 
 
 
 def _look_at_partners(context: UpsertContext) -> None:
-    """Nobody gets a new lead while somebody who may be the same person has one, or may have one on
-    its way: raises :class:`DeliverTo` then."""
-    for partner in map(ledger.read, ledger.partners(context.person.id)):
-        contacts = filter(None, map(context.crm.contact, sorted(partner.contacts)))
-        if (
-            partner.creating_since
-            or (partner.lead_id and _active_lead(context, partner.lead_id))
-            or lookup.active_leads(context, contacts)
-        ):
+    """Nobody gets a new lead for a form that names somebody else, too, who may be the same person
+    and has one, or may have one on its way: raises :class:`DeliverTo` then."""
+    others = context.named - context.person.identities
+    named = ledger.owners(context.person.account, others).values()
+    for partner_id in {*named}.intersection(ledger.partners(context.person.id)):
+        partner = ledger.read(partner_id)
+        if partner.creating_since or _has_active_lead(context, partner):
             logger.info("🪞 [DEDUP] For somebody who may be the same: %s", partner.lock_name)
             raise DeliverTo(partner.id)
 
 
-def _active_lead(context: UpsertContext, lead_id: int) -> Lead | None:
-    lead = context.crm.lead(lead_id)
-    return lead if lead and _is_active(context, lead) else None
+def _has_active_lead(context: UpsertContext, person: PersonState) -> bool:
+    """Whether a delivery of theirs would find one."""
+    if person.contacts:
+        contacts = filter(None, map(context.crm.contact, sorted(person.contacts)))
+        return bool(lookup.active_leads(context, contacts))
+    lead = context.crm.lead(person.lead_id) if person.lead_id else None
+    return lead is not None and _is_active(context, lead)
 
 
 def _is_active(context: UpsertContext, lead: Lead) -> bool:

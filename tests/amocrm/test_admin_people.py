@@ -252,6 +252,17 @@ def test_what_cannot_be_read_or_is_there_already_is_said(
     assert "the service: it names too many" in listed.content.decode()
 
 
+def test_nobody_is_ignored_whose_lead_may_be_on_its_way(
+    admin_client: Client, person: PersonState
+) -> None:
+    ledger.claim(person, "submission")
+
+    answer = admin_client.post(reverse("admin:amocrm_ignoredidentity_add"), {"value": ANNA.value})
+
+    assert "try again in a few minutes" in answer.content.decode()
+    assert not IgnoredIdentity.objects.exists()
+
+
 # The command ------------------------------------------------------------------------------------
 
 
@@ -284,6 +295,10 @@ def test_the_command_shows_and_then_parts(person: PersonState) -> None:
         (("anna@x.kz", "--take-off", "twelve", "--reason", "x"), "neither an e-mail nor a phone"),
         (("anna@x.kz", "--take-off", "+77012223344", "--reason", "x"), "This is not theirs"),
         (("anna@x.kz", "--take-off", "contact:55", "--reason", "x"), "names nobody"),
+        (
+            ("anna@x.kz", *["--take-off", "anna@x.kz", "--take-off", "+77771112233", "--dry-run"]),
+            "all",
+        ),
     ],
 )
 def test_the_command_says_what_is_wrong(

@@ -242,7 +242,7 @@ GUARDS = (
     ),
     Guard(
         "who was parted stays apart",
-        lambda: mock.patch.object(proposals, "apart", return_value=set()),
+        lambda: mock.patch.object(proposals, "apart", return_value={}),
         scenarios.PARTED,
     ),
     Guard("a note is looked up before it is posted again", _forget_that_a_note_was_sent),

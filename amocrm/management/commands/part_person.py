@@ -46,13 +46,15 @@ class Command(BaseCommand):
         keys = frozenset(_key(text) for text in options["take_off"])
         if strangers := sorted(key.value for key in keys - person.identities):
             raise CommandError(f"This is not theirs: {', '.join(strangers)}. {_told(person)}")
+        if code := decisions.why_not(person, keys):
+            raise CommandError(_CANNOT[code])
         if options["dry_run"]:
             self._show(person, keys)
             self.stdout.write(f"Would take {len(keys)} off")
             return
         try:
             decisions.part(person.id, keys, by=shell_user(), reason=options["reason"])
-        except CannotPart as error:
+        except CannotPart as error:  # changed in this moment
             raise CommandError(_CANNOT[error.code]) from error
         except ledger.CreationPending as error:
             raise CommandError(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from amocrm import ledger
 from amocrm.counters import totals
 from amocrm.identity import IdentityKey
-from amocrm.ledger import PersonState, decisions
+from amocrm.ledger import PersonState, decisions, proposals
 from amocrm.ledger.decisions import CannotPart
 from amocrm.models import DuplicateLead, MergeProposal, Person
 
@@ -174,6 +176,56 @@ def test_a_refusal_outlives_merging_with_somebody_who_was_only_proposed() -> Non
     decisions.confirm(MergeProposal.objects.get(older=first.id, newer=second.id).pk, by="olga")
 
     assert MergeProposal.objects.get(older=first.id, newer=third.id).state == "refused"
+
+
+def test_the_same_recorded_lead_makes_two_one_unless_an_operator_said_otherwise() -> None:
+    one, other = with_lead(ANNA, 11), with_lead(PHONE, 22)
+    ledger.resolve(ACCOUNT, {ANNA, PHONE})
+    ledger.record(other, 11)
+    decisions.refuse(proposal().pk, by="olga")
+    assert ledger.resolve(ACCOUNT, {ANNA, PHONE}).identities == {ANNA}
+    MergeProposal.objects.update(state="open")
+
+    assert ledger.resolve(ACCOUNT, {ANNA, PHONE}).identities == {ANNA, PHONE}
+    assert ledger.kept_apart(one.id) == []
+
+
+def test_a_decision_and_a_merge_of_the_same_people_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A form makes the parted one part of a third person while an operator confirms."""
+    first = ledger.link(ledger.resolve(ACCOUNT, {ANNA, PHONE}), 7)
+    third = ledger.link(ledger.resolve(ACCOUNT, {ANNA2}), 8)
+    decisions.part(first.id, {PHONE})
+    row = proposal()
+    merging = threading.Event()
+    seen: list[Any] = []
+    real = proposals.hand_over
+
+    def hand_over(giver: Person, taker: Person) -> None:
+        merging.set()
+        while not seen and confirming.is_alive() and connection.vendor == "postgresql":
+            with connection.cursor() as cursor:  # until the operator waits for us
+                cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+                seen.extend(cursor.fetchall())
+        real(giver, taker)
+
+    def confirm() -> None:
+        try:
+            merging.wait(timeout=10)
+            ended.append(decisions.confirm(row.pk, by="olga"))
+        finally:
+            connection.close()
+
+    ended: list[bool] = []
+    monkeypatch.setattr(proposals, "hand_over", hand_over)
+    confirming = threading.Thread(target=confirm)
+    confirming.start()
+    one = ledger.resolve(ACCOUNT, {ANNA2, PHONE})
+    confirming.join(timeout=30)
+
+    assert ended in ([False], [True])
+    assert one.id == third.id or ledger.read(third.id).id == one.id
 
 
 # Parting ----------------------------------------------------------------------------------------

@@ -48,13 +48,14 @@ def owner(kind: Any, value: str) -> int:
 # The reports (CASES.md) -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["x", "Клиент", "Анна Иванова"])
 def test_one_email_with_the_phones_of_fifteen_others_leaves_each_of_them_a_lead(
-    sandbox: RunningSandbox, caplog: pytest.LogCaptureFixture
+    sandbox: RunningSandbox, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """Case h1: it made one contact with 16 e-mails and 15 phones, and one lead."""
     phones = [f"+770255500{number:02d}" for number in range(1, 16)]
     for phone in phones:
-        delivered("poison@evil.kz", phone, name="x")
+        delivered("poison@evil.kz", phone, name=name)
 
     leads = [
         delivered(f"person{number}@x.kz", phone, name=f"Клиент {number}").lead_id
@@ -91,6 +92,19 @@ def test_a_stranger_who_names_a_customers_phone_does_not_get_her_lead(
     note = note_of(sandbox, request.reference)
     assert "Возможно, это тот же человек" in note
     assert f"/leads/detail/{strangers.lead_id}" in note
+
+
+def test_a_proposal_does_not_bring_her_own_forms_to_the_stranger(sandbox: RunningSandbox) -> None:
+    """Case h2, and her lead is won before anybody decides."""
+    alices = delivered("alice@clinic.kz", PHONE)
+    strangers = delivered("att@evil.kz", OTHER_PHONE)
+    delivered("alice@clinic.kz", OTHER_PHONE)
+    sandbox.control.act("close_lead", lead_id=alices.lead_id)
+
+    new = delivered("alice@clinic.kz", PHONE)
+
+    assert new.action == "created"
+    assert new.lead_id not in (alices.lead_id, strangers.lead_id)
 
 
 # Whom the CRM had before ------------------------------------------------------------------------
@@ -143,6 +157,60 @@ def test_a_phone_of_somebody_else_is_not_given_to_who_names_it(sandbox: RunningS
     assert delivered("", OTHER_PHONE).lead_id != hers.lead_id
 
 
+def test_a_number_on_many_contacts_makes_nobody_one(sandbox: RunningSandbox) -> None:
+    """A manager's own number stands on every contact."""
+    planted = sandbox.control.seed(
+        contacts=[
+            {"name": f"Клиент {number}", "emails": [f"c{number}@x.kz"], "phones": [PHONE]}
+            for number in range(8)
+        ],
+        leads=[{"contact": number, "status_id": FIRST_STAGE} for number in range(8)],
+    )
+
+    leads = [delivered(f"c{number}@x.kz", "").lead_id for number in range(8)]
+
+    assert leads == planted["leads"]
+    row = IgnoredIdentity.objects.get()
+    assert (row.value, row.people) == (PHONE, 8)
+    assert not DuplicateLead.objects.exists()
+
+
+def test_two_whose_leads_a_manager_has_moved_away_do_not_wait_for_each_other(
+    sandbox: RunningSandbox,
+) -> None:
+    planted = sandbox.control.seed(
+        contacts=[
+            {"name": "Анна", "emails": [EMAIL]},
+            {"name": "Берик", "phones": [PHONE]},
+            {"name": "Фирма"},
+        ],
+        leads=[{"contact": 0, "status_id": FIRST_STAGE}, {"contact": 1, "status_id": FIRST_STAGE}],
+    )
+    for named in ((EMAIL, PHONE), (EMAIL, ""), ("", PHONE)):
+        delivered(*named)
+    for lead_id in planted["leads"]:
+        sandbox.control.act("reassign_lead", lead_id=lead_id, contact_id=planted["contacts"][2])
+
+    results = [delivered(*named) for named in ((EMAIL, PHONE), (EMAIL, ""), ("", PHONE))]
+
+    assert len({result.lead_id for result in results}) == 2
+    assert not {result.lead_id for result in results} & set(planted["leads"])
+
+
+def test_a_lead_that_is_there_gets_its_note_though_its_person_is_ignored_meanwhile(
+    sandbox: RunningSandbox,
+) -> None:
+    request, progress = request_of(EMAIL, ""), Remembered()
+    sandbox.control.fault("answer", method="POST", path=r"/api/v4/leads/\d+/notes", status=422)
+    upsert_lead(request, progress)
+    progress.note_sent_at = None  # as after a lost answer that was surely not carried out
+    IgnoredIdentity.objects.create(account=conf.current().account, kind="email", value=EMAIL)
+
+    assert upsert_lead(request, progress).lead_id == progress.lead_id
+
+    assert request.reference in note_of(sandbox, request.reference)
+
+
 def test_a_note_that_began_on_one_lead_ends_there(sandbox: RunningSandbox) -> None:
     """The submission went to the partner's lead; by the next attempt its own person has one."""
     planted = sandbox.control.seed(
@@ -172,8 +240,9 @@ def test_who_was_parted_gets_a_lead_and_a_contact_of_their_own(sandbox: RunningS
     assert contact_of(sandbox, second.lead_id)["emails"] == [OTHER_EMAIL]
     request = request_of(EMAIL, PHONE)
     assert upsert_lead(request, Remembered()).lead_id == first.lead_id
-    assert f"другого человека: {conf.current().base_url}/leads/detail/{second.lead_id}" in note_of(
-        sandbox, request.reference
+    assert (
+        f"принадлежит другому человеку: {conf.current().base_url}/leads/detail/{second.lead_id}"
+        in note_of(sandbox, request.reference)
     )
     assert len(active_leads(sandbox)) == 2
     assert owner("phone", PHONE) != owner("email", EMAIL)
