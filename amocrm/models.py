@@ -48,7 +48,7 @@ class Identity(models.Model):
     """One e-mail, phone or amoCRM contact of a person. Nobody else can have it.
 
     ``on_contact``: one of the person's contacts in the CRM carries it, and other leads of whoever
-    does are known.
+    does are known. ``is_ignored``: it identifies nobody, see :class:`IgnoredIdentity`.
     """
 
     class Kind(models.TextChoices):
@@ -60,6 +60,7 @@ class Identity(models.Model):
     kind = models.CharField(_("kind"), max_length=7, choices=Kind.choices)
     value = models.CharField(_("value"), max_length=320)
     on_contact = models.BooleanField(_("on a contact"), default=False)
+    is_ignored = models.BooleanField(_("ignored"), default=False, db_default=False)
     person = models.ForeignKey(
         Person, on_delete=models.PROTECT, related_name="identities", verbose_name=_("person")
     )

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from amocrm import conf
 from amocrm.admin.common import LEAD_ON_ITS_WAY, ModelAdmin
-from amocrm.identity import parse_email, parse_phone
+from amocrm.identity import IdentityKey, parse_email, parse_phone
 from amocrm.ledger import ignored
 from amocrm.models import Identity, IgnoredIdentity, Person
 
@@ -72,9 +72,10 @@ class IgnoredIdentityAdmin(ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Write down who has added it."""
-        obj.added_by = request.user.get_username()
-        super().save_model(request, obj, form, change)
+        """It identifies nobody from now on; who has said so is written down."""
+        by = request.user.get_username()
+        ignored.ignore(obj.account, IdentityKey(obj.kind, obj.value), by=by, reason=obj.reason)
+        obj.pk = IgnoredIdentity.objects.get(account=obj.account, kind=obj.kind, value=obj.value).pk
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """It identifies again."""

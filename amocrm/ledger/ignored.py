@@ -1,16 +1,16 @@
 """E-mails and phones that identify nobody, kept in the database beside ``IGNORED_IDENTITIES``.
 
-A row is enough: whatever reads whose an identity is leaves those out. One that was somebody's is
-nobody's from then on, and theirs again when the row is deleted.
+``Identity.is_ignored`` repeats what :class:`~amocrm.models.IgnoredIdentity` says, so that whoever
+reads whose an identity is leaves those out at no cost. One that was somebody's is nobody's from
+then on, and theirs again when the row goes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import cast
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
 
 from amocrm.identity import IdentityKey, Kind
 from amocrm.models import Identity, IgnoredIdentity, NamedTogether
@@ -23,29 +23,44 @@ def identifying(account: str, keys: Collection[IdentityKey]) -> frozenset[Identi
     rows = IgnoredIdentity.objects.filter(
         account=account, kind__in={key.kind for key in keys}, value__in={key.value for key in keys}
     )
-    ignored = {
+    listed = {
         IdentityKey(cast(Kind, kind), value) for kind, value in rows.values_list("kind", "value")
     }
-    return frozenset(keys) - ignored
+    for key in listed.intersection(keys):
+        _mark(account, key, is_ignored=True)  # one that was entered in the moment it was listed
+    return frozenset(keys) - listed
 
 
-def leave_out(rows: QuerySet[Identity]) -> QuerySet[Identity]:
-    """``rows`` less those that identify nobody any more."""
-    same = {name: OuterRef(name) for name in ("account", "kind", "value")}
-    return rows.exclude(Exists(IgnoredIdentity.objects.filter(**same)))
+def ignore(
+    account: str,
+    key: IdentityKey,
+    *,
+    people: int | None = None,
+    by: str = "",
+    reason: str = "",
+) -> bool:
+    """``key`` identifies nobody from now on: an operator says so, or the service, which has found
+    that it names ``people``. Whether that is new."""
+    with transaction.atomic():
+        _, is_new = IgnoredIdentity.objects.get_or_create(
+            account=account,
+            kind=key.kind,
+            value=key.value,
+            defaults={"people": people, "added_by": by, "reason": reason},
+        )
+        _mark(account, key, is_ignored=True)
+    return is_new
 
 
-def restore(rows: QuerySet[IgnoredIdentity]) -> None:
+def restore(rows: Iterable[IgnoredIdentity]) -> None:
     """These identify again, and how many they name is counted anew."""
     for row in rows:
         with transaction.atomic():
             NamedTogether.objects.filter(account=row.account, **{row.kind: row.value}).delete()
+            _mark(row.account, IdentityKey(cast(Kind, row.kind), row.value), is_ignored=False)
             row.delete()
 
 
-def ignore(account: str, key: IdentityKey, *, people: int) -> bool:
-    """The service has found that ``key`` names ``people`` different people; whether that is new."""
-    _, is_new = IgnoredIdentity.objects.get_or_create(
-        account=account, kind=key.kind, value=key.value, defaults={"people": people}
-    )
-    return is_new
+def _mark(account: str, key: IdentityKey, *, is_ignored: bool) -> None:
+    rows = Identity.objects.filter(account=account, kind=key.kind, value=key.value)
+    rows.exclude(is_ignored=is_ignored).update(is_ignored=is_ignored)

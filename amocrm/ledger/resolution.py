@@ -188,7 +188,7 @@ def _is_established(person: Person, gathered: Counter[str]) -> bool:
 def _gathered(people: list[Person]) -> dict[int, Counter[str]]:
     """How many identities of each kind these people have."""
     found = {person.pk: Counter[str]() for person in people}
-    rows = ignored.leave_out(Identity.objects.filter(person__in=people))
+    rows = Identity.objects.filter(person__in=people, is_ignored=False)
     for person_id, kind in rows.values_list("person_id", "kind"):
         found[person_id][kind] += 1
     return found

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.db.models import F
 
 from amocrm.identity import IdentityKey, Kind
-from amocrm.ledger import ignored
 from amocrm.models import Identity, Person
 
 
@@ -20,13 +19,12 @@ class ChangedMeanwhile(Exception):
 def owners(account: str, keys: Collection[IdentityKey]) -> dict[IdentityKey, int]:
     """Whose these keys are, by the id of the person; those that nobody has are left out."""
     wanted = frozenset(keys)
-    rows = ignored.leave_out(
-        Identity.objects.filter(
-            account=account,
-            # The index begins with it: without it every look reads all that the account has.
-            kind__in={key.kind for key in wanted},
-            value__in={key.value for key in wanted},
-        )
+    rows = Identity.objects.filter(
+        account=account,
+        # The index begins with it: without it every look reads all that the account has.
+        kind__in={key.kind for key in wanted},
+        value__in={key.value for key in wanted},
+        is_ignored=False,
     )
     return {
         key: person_id

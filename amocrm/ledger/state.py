@@ -9,7 +9,6 @@ from typing import cast
 from amocrm.counters import Event, count
 from amocrm.errors import PersonChanged
 from amocrm.identity import IdentityKey, Kind
-from amocrm.ledger import ignored
 from amocrm.log_context import get_logger
 from amocrm.models import Identity, Person
 
@@ -73,7 +72,7 @@ def is_recorded(account: str, lead_id: int) -> bool:
 
 def state_of(person: Person) -> PersonState:
     """The state of a row that was just read or is locked by this transaction."""
-    rows = ignored.leave_out(Identity.objects.filter(person=person)).values_list(
+    rows = Identity.objects.filter(person=person, is_ignored=False).values_list(
         "kind", "value", "on_contact"
     )
     seen = {IdentityKey(cast(Kind, kind), value): on_contact for kind, value, on_contact in rows}

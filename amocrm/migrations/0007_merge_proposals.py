@@ -10,6 +10,12 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name="identity",
+            name="is_ignored",
+            # Until every process is of this version, those before it enter rows, too.
+            field=models.BooleanField(db_default=False, default=False, verbose_name="ignored"),
+        ),
         migrations.CreateModel(
             name="IgnoredIdentity",
             fields=[

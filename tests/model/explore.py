@@ -51,6 +51,7 @@ class Explorer:
     def explore(self, scenario: Scenario, *, runs: int) -> None:
         """Every plan with one deviation, in an order of chance, and then ``runs`` with several.
         Raises :class:`Broken` at the first that breaks the promise."""
+        self.run(scenario, Plan())  # from here on the account's schema is known
         first = self.run(scenario, Plan())
         single = [
             {place: option}

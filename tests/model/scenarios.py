@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from amocrm import models
+from amocrm.counters import Event
 from amocrm.identity import IdentityKey
 from amocrm.sandbox.account.actions import plant
 from tests.amocrm.upsert.deliveries import request_of
@@ -110,8 +111,8 @@ def _the_customers_are_two(world: World) -> str:
 
 
 def _the_parted_are_two(world: World) -> str:
-    rows = models.MergeProposal.objects.filter(state=models.MergeProposal.State.REFUSED)
-    return "who was parted is one again" if rows.exists() and _are_one() else ""
+    was_parted = models.EventCount.objects.filter(event=Event.PARTED).exists()
+    return "who was parted is one again" if was_parted and _are_one() else ""
 
 
 def _are_one() -> bool:

@@ -118,14 +118,14 @@ def test_while_a_lead_may_be_on_its_way_it_waits_for_the_next_form() -> None:
 
 def test_one_that_an_operator_ignores_is_nobodys_until_the_row_goes() -> None:
     person = ledger.resolve(ACCOUNT, {SHARED, phone(1)})
-    row = IgnoredIdentity.objects.create(account=ACCOUNT, kind="email", value=SHARED.value)
+    ignored.ignore(ACCOUNT, SHARED)
 
     assert ignored.identifying(ACCOUNT, {SHARED, phone(1)}) == {phone(1)}
     assert ledger.read(person.id).identities == {phone(1)}
     assert ledger.resolve(ACCOUNT, {SHARED, phone(2)}).id != person.id
     assert ledger.link(ledger.read(person.id), 7, {SHARED, phone(1)}).searchable == {phone(1)}
 
-    row.delete()
+    ignored.restore(IgnoredIdentity.objects.all())
     assert ledger.read(person.id).searchable == {SHARED, phone(1)}
 
 
@@ -171,6 +171,6 @@ def test_contacts_that_share_something_else_are_no_crowd() -> None:
 
 
 def test_it_is_ignored_in_its_account_only() -> None:
-    IgnoredIdentity.objects.create(account="other.amocrm.ru", kind="email", value=SHARED.value)
+    ignored.ignore("other.amocrm.ru", SHARED)
 
     assert ignored.identifying(ACCOUNT, {SHARED}) == {SHARED}

@@ -11,7 +11,7 @@ from amocrm import conf, ledger
 from amocrm.counters import totals
 from amocrm.errors import NobodyToIdentify
 from amocrm.identity import IdentityKey
-from amocrm.ledger import decisions
+from amocrm.ledger import decisions, ignored
 from amocrm.models import DuplicateLead, IgnoredIdentity, MergeProposal, Person
 from amocrm.sandbox.server import RunningSandbox
 from amocrm.upsert.protocol import upsert_lead
@@ -204,7 +204,7 @@ def test_a_lead_that_is_there_gets_its_note_though_its_person_is_ignored_meanwhi
     sandbox.control.fault("answer", method="POST", path=r"/api/v4/leads/\d+/notes", status=422)
     upsert_lead(request, progress)
     progress.note_sent_at = None  # as after a lost answer that was surely not carried out
-    IgnoredIdentity.objects.create(account=conf.current().account, kind="email", value=EMAIL)
+    ignored.ignore(conf.current().account, IdentityKey("email", EMAIL))
 
     assert upsert_lead(request, progress).lead_id == progress.lead_id
 
@@ -266,7 +266,7 @@ def test_what_is_beyond_the_limit_is_in_the_note_and_not_on_the_contact(
 
 
 def test_an_ignored_email_is_in_the_note_with_a_word(sandbox: RunningSandbox) -> None:
-    IgnoredIdentity.objects.create(account=conf.current().account, kind="email", value=EMAIL)
+    ignored.ignore(conf.current().account, IdentityKey("email", EMAIL))
     request = request_of()
 
     lead_id = upsert_lead(request, Remembered()).lead_id
