@@ -87,7 +87,7 @@ def _ignore_crowd(context: UpsertContext, key: IdentityKey, hits: Iterable[Conta
 def _joins(
     context: UpsertContext, found: Mapping[int, Contact], unknown: Iterable[Contact]
 ) -> Contact | None:
-    theirs = _carried_by_all(context, found.values())
+    theirs = _known_on(context, found.values())
     for contact in unknown:
         if not found or theirs & carried_by(contact, context.settings):
             return contact
@@ -97,7 +97,7 @@ def _joins(
 def _tell_apart(
     context: UpsertContext, theirs: Iterable[Contact], others: Iterable[Contact]
 ) -> None:
-    kept = _carried_by_all(context, theirs)
+    kept = _known_on(context, theirs)
     for contact in others:
         ledger.set_apart(
             context.person, contact.id, carried_by(contact, context.settings), kept=kept
@@ -105,9 +105,10 @@ def _tell_apart(
         context.reread()
 
 
-def _carried_by_all(context: UpsertContext, contacts: Iterable[Contact]) -> frozenset[IdentityKey]:
-    return frozenset[IdentityKey]().union(
-        *(carried_by(contact, context.settings) for contact in contacts)
+def _known_on(context: UpsertContext, contacts: Iterable[Contact]) -> frozenset[IdentityKey]:
+    """What these contacts carry of the person, less what identifies nobody."""
+    return context.person.searchable.intersection(
+        one for contact in contacts for one in carried_by(contact, context.settings)
     )
 
 

@@ -175,6 +175,22 @@ def test_a_number_on_many_contacts_makes_nobody_one(sandbox: RunningSandbox) -> 
     assert not DuplicateLead.objects.exists()
 
 
+def test_contacts_that_share_only_what_is_ignored_are_two_people(sandbox: RunningSandbox) -> None:
+    shared = "+77272581111"
+    ignored.ignore(conf.current().account, IdentityKey("phone", shared))
+    sandbox.control.seed(
+        contacts=[
+            {"name": "Анна", "emails": [EMAIL], "phones": [shared]},
+            {"name": "Берик", "phones": [PHONE, shared]},
+        ],
+        leads=[{"contact": 0, "status_id": FIRST_STAGE}, {"contact": 1, "status_id": FIRST_STAGE}],
+    )
+
+    delivered()
+
+    assert owner("email", EMAIL) != owner("phone", PHONE)
+
+
 def test_two_whose_leads_a_manager_has_moved_away_do_not_wait_for_each_other(
     sandbox: RunningSandbox,
 ) -> None:
