@@ -21,8 +21,8 @@ class LeadRequest:
     read by :func:`amocrm.identity.identities`. ``stage`` is the id of the pipeline stage this kind
     of submission belongs to, ``None`` for the pipeline's first ordinary one. ``utm`` has
     lower-case keys as the landing sends them (``utm_source``, ``gclid``…). ``note_lines``
-    is the body of the note, without time and reference, which are added here. ``attempts`` is how
-    often bringing it to the CRM has failed.
+    is the body of the note, without time and reference, which are added here. ``lost_writes``
+    is how often a write for it has met no answer, or 5xx, though reading went well just before.
     """
 
     reference: str
@@ -35,7 +35,7 @@ class LeadRequest:
     note_title: str
     note_lines: tuple[str, ...]
     utm: Mapping[str, str] = field(default_factory=dict)
-    attempts: int = 0
+    lost_writes: int = 0
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,11 @@ class Submission(models.Model):
         failed = self.delivery_attempts.exclude(outcome__in=DeliveryAttempt.NOT_FAILED)
         return failed.order_by("-pk").values_list("error", flat=True).first() or ""
 
+    def lost_writes(self) -> int:
+        """How many attempts have sent a write that met no answer."""
+        unknown = self.delivery_attempts.filter(outcome=DeliveryAttempt.Outcome.UNKNOWN)
+        return unknown.count() if self.attempts else 0
+
 
 class DeliveryAttempt(models.Model):
     """One attempt to deliver a submission, whatever came of it.

@@ -18,7 +18,7 @@ logger = get_logger(__name__)
 LONGEST_NAME = 250
 TAGS = "tags_to_add"
 STAGE = "status_id"
-PLAIN_AFTER = 3  # failed attempts
+PLAIN_AFTER = 3  # writes without an answer
 KINDS = "enum_code"  # of e-mails and phones: WORK, which an account may not have
 FIELD_OF_KIND = {"email": "EMAIL", "phone": "PHONE"}
 
@@ -86,8 +86,9 @@ def lead_changes(
 
 def left_out(request: LeadRequest) -> frozenset[str]:
     """What is not sent any more after the same body has failed again and again: amoCRM was seen
-    to answer 500 for as long as a tracking field was in it."""
-    if request.attempts < PLAIN_AFTER:
+    to answer 500 for as long as a tracking field was in it. While amoCRM answers nothing at all, no
+    body is sent, and none loses anything."""
+    if request.lost_writes < PLAIN_AFTER:
         return frozenset()
     return frozenset((TAGS, *map(_code, request.utm)))
 

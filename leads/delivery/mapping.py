@@ -31,7 +31,7 @@ def lead_request(submission: Submission) -> LeadRequest:
         note_title=f"Заявка с сайта: {form.lower()}",
         note_lines=tuple(_note_lines(submission)),
         utm=submission.utm,
-        attempts=submission.attempts,
+        lost_writes=submission.lost_writes(),
     )
 
 

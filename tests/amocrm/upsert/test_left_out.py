@@ -148,10 +148,10 @@ def test_after_some_failures_a_lead_is_sent_without_what_it_can_do_without(
     for attempts in range(PLAIN_AFTER):
         later = time_machine.travel(timezone.now() + timedelta(hours=attempts))
         with later, pytest.raises(OutcomeUnknown):
-            upsert_lead(request_of(attempts=attempts), progress)
+            upsert_lead(request_of(lost_writes=attempts), progress)
 
     with time_machine.travel(timezone.now() + timedelta(hours=PLAIN_AFTER)):
-        result = upsert_lead(request_of(attempts=PLAIN_AFTER), progress)
+        result = upsert_lead(request_of(lost_writes=PLAIN_AFTER), progress)
 
     lead = lead_of(sandbox, result.lead_id)
     assert result.action == "created"
@@ -160,6 +160,6 @@ def test_after_some_failures_a_lead_is_sent_without_what_it_can_do_without(
 
 
 def test_until_then_the_lead_has_them(sandbox: RunningSandbox) -> None:
-    result = upsert_lead(request_of(attempts=PLAIN_AFTER - 1), Remembered())
+    result = upsert_lead(request_of(lost_writes=PLAIN_AFTER - 1), Remembered())
     assert lead_of(sandbox, result.lead_id)["tags"] == ["профтест"]
     assert "без них" not in notes_of(sandbox, result.lead_id)

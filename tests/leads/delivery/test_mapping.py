@@ -169,3 +169,13 @@ def test_what_is_said_beside_the_phone_alone_is_not_said_again() -> None:
     told = [{"field": "phone", "code": "unusable", "value": "@dana"}]
     lines = lead_request(submission(phone="@dana", remarks=told)).note_lines
     assert "Замечания к заявке:" not in lines
+
+
+@pytest.mark.django_db
+def test_only_writes_that_met_no_answer_count_against_the_body() -> None:
+    """An hour in which amoCRM answers nothing at all must not cost a lead its UTM fields."""
+    row = Submission.objects.create(form="express", name="Анна", email="a@b.kz", attempts=5)
+    for outcome in ("retry", "retry", "retry", "unknown", "come_back", "unknown"):
+        row.delivery_attempts.create(started_at=row.created_at, duration_ms=1, outcome=outcome)
+
+    assert lead_request(row).lost_writes == 2
