@@ -110,8 +110,12 @@ def operators(db: None) -> Group:
     """The group as its migration makes it (a test with real transactions may have emptied it)."""
     schema_editor = SimpleNamespace(connection=connection)
     import_module("locks_admin.migrations.0002_operators").make_group(apps, schema_editor)
-    later = import_module("locks_admin.migrations.0003_operators_deal_with_duplicates")
-    later.grant(apps, schema_editor)
+    for later in (
+        "0003_operators_deal_with_duplicates",
+        "0004_operators_decide_about_people",
+        "0005_operators_mend_refused_forms",
+    ):
+        import_module(f"locks_admin.migrations.{later}").grant(apps, schema_editor)
     return Group.objects.get(name="Operators")
 
 
