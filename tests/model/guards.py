@@ -233,7 +233,7 @@ GUARDS = (
     Guard(
         "the lead of who may be the same is taken before one is made",
         lambda: mock.patch.object(protocol, "_look_at_partners", return_value=None),
-        scenarios.ONE_LEAD_OF_TWO,
+        scenarios.TWO_CUSTOMERS,
     ),
     Guard(
         "nobody gathers more than the limit",
