@@ -55,7 +55,7 @@ IGNORED_IDENTITIES = env.each(
     "IGNORED_IDENTITIES", lambda text: values.identity(text, PHONE_REGION)
 )
 PERSON_MAX_IDENTITIES = env.integer("PERSON_MAX_IDENTITIES", 5, minimum=1, maximum=1000)
-IDENTITY_MAX_PEOPLE = env.integer("IDENTITY_MAX_PEOPLE", 5, minimum=1, maximum=1000)
+IDENTITY_MAX_PEOPLE = env.integer("IDENTITY_MAX_PEOPLE", 5, minimum=1, maximum=100)
 
 LANDING_ALLOWED_ORIGINS = env.each("LANDING_ALLOWED_ORIGINS", values.origin)
 LANDING_THROTTLE = env.parsed("LANDING_THROTTLE", values.throttle, "60/min")

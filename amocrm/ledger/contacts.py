@@ -12,7 +12,7 @@ from amocrm.errors import PersonChanged
 from amocrm.identity import IdentityKey
 from amocrm.ledger import ignored, proposals
 from amocrm.ledger.resolution import Resolution, resolve_rows
-from amocrm.ledger.rows import ChangedMeanwhile, change, enter, locked, owners
+from amocrm.ledger.rows import ChangedMeanwhile, change, enter, locked, move, owners
 from amocrm.ledger.state import PersonState, person_changed, state_of
 from amocrm.locks.names import lock_name
 from amocrm.log_context import get_logger
@@ -91,10 +91,7 @@ def set_apart(
                 account=person.account, lock_name=lock_name(keys)
             )
             moved = [key for key in keys if known.get(key) == mine.pk and key not in kept]
-            for key in moved:
-                Identity.objects.filter(person=mine, kind=key.kind, value=key.value).update(
-                    person=theirs, on_contact=False
-                )
+            move(moved, giver=mine, taker=theirs)
             enter(theirs, [key for key in {contact, *keys} if key not in known])
             change(mine)
             change(theirs)

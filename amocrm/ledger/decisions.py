@@ -16,11 +16,11 @@ from amocrm.counters import Event, count
 from amocrm.identity import IdentityKey
 from amocrm.ledger import proposals
 from amocrm.ledger.resolution import CreationPending, merge, standing_claim
-from amocrm.ledger.rows import change, locked
+from amocrm.ledger.rows import change, locked, move
 from amocrm.ledger.state import PersonState, state_of
 from amocrm.locks.names import lock_name
 from amocrm.log_context import get_logger
-from amocrm.models import Identity, MergeProposal, Person
+from amocrm.models import MergeProposal, Person
 
 logger = get_logger(__name__)
 
@@ -90,10 +90,7 @@ def part(
             raise CannotPart(code)
         named = taken & now.searchable
         other = Person.objects.create(account=person.account, lock_name=lock_name(named))
-        for key in taken:
-            Identity.objects.filter(person=person, kind=key.kind, value=key.value).update(
-                person=other, on_contact=False
-            )
+        move(taken, giver=person, taker=other)
         proposals.keep_apart(person, other, by=by, reason=reason)
         change(person)
         parted = state_of(other)

@@ -26,8 +26,6 @@ def identifying(account: str, keys: Collection[IdentityKey]) -> frozenset[Identi
     listed = {
         IdentityKey(cast(Kind, kind), value) for kind, value in rows.values_list("kind", "value")
     }
-    for key in listed.intersection(keys):
-        _mark(account, key, is_ignored=True)  # one that was entered in the moment it was listed
     return frozenset(keys) - listed
 
 
@@ -48,7 +46,7 @@ def ignore(
             value=key.value,
             defaults={"people": people, "added_by": by, "reason": reason},
         )
-        _mark(account, key, is_ignored=True)
+        mark(account, key, is_ignored=True)
     return is_new
 
 
@@ -57,10 +55,11 @@ def restore(rows: Iterable[IgnoredIdentity]) -> None:
     for row in rows:
         with transaction.atomic():
             NamedTogether.objects.filter(account=row.account, **{row.kind: row.value}).delete()
-            _mark(row.account, IdentityKey(cast(Kind, row.kind), row.value), is_ignored=False)
+            mark(row.account, IdentityKey(cast(Kind, row.kind), row.value), is_ignored=False)
             row.delete()
 
 
-def _mark(account: str, key: IdentityKey, *, is_ignored: bool) -> None:
+def mark(account: str, key: IdentityKey, *, is_ignored: bool) -> None:
+    """Let whoever reads whose ``key`` is see that it is ignored, or is not."""
     rows = Identity.objects.filter(account=account, kind=key.kind, value=key.value)
     rows.exclude(is_ignored=is_ignored).update(is_ignored=is_ignored)

@@ -28,7 +28,7 @@ from amocrm.models import NamedTogether
 
 logger = get_logger(__name__)
 
-MOST_COUNTED = 200  # rows; far more than any limit that makes sense
+MOST_COUNTED = 200  # rows: twice what IDENTITY_MAX_PEOPLE can be
 ALIKE = 0.85  # of SequenceMatcher: one or two letters of an e-mail
 
 
@@ -39,7 +39,10 @@ def count_naming(account: str, named: Iterable[IdentityKey]) -> frozenset[Identi
     While the person whom it names may have a lead on its way, that waits for the next form that
     names something new with it.
     """
-    keys = ignored.identifying(account, frozenset(named))
+    named = frozenset(named)
+    keys = ignored.identifying(account, named)
+    for key in named - keys:  # somebody may have entered it in the moment it was listed
+        ignored.mark(account, key, is_ignored=True)
     emails = sorted(key for key in keys if key.kind == "email")
     phones = sorted(key for key in keys if key.kind == "phone")
     too_many = set()

@@ -78,16 +78,22 @@ def keep_apart(one: Person, other: Person, *, by: str = "", reason: str = "") ->
 def hand_over(giver: Person, taker: Person) -> None:
     """What is said of one person is said of the other, into whom they merge, in the caller's
     transaction. Of two rows about the same pair the refusal counts."""
-    undecided = _of(giver.pk).exclude(state=State.CONFIRMED)
-    for row in undecided.select_related("older", "newer"):
-        partner = row.newer if row.older_id == giver.pk else row.older
-        row.delete()
-        if partner.pk == taker.pk:
-            continue  # they are one now
+    for row in _of(giver.pk).exclude(state=State.CONFIRMED):
+        partner = row.newer_id if row.older_id == giver.pk else row.older_id
+        older, newer = sorted((partner, taker.pk))
+        same = MergeProposal.objects.filter(older=older, newer=newer)
+        if older != newer and not same.exists():
+            row.older_id, row.newer_id = older, newer
+            row.save(update_fields=["older", "newer"])
+            continue
         if row.state == State.REFUSED:
-            keep_apart(taker, partner, by=row.decided_by, reason=row.reason)
-        else:
-            propose(taker, partner)
+            same.update(
+                state=row.state,
+                decided_by=row.decided_by,
+                decided_at=row.decided_at,
+                reason=row.reason,
+            )
+        row.delete()
 
 
 def _partners(rows: QuerySet[MergeProposal], person_id: int) -> list[int]:

@@ -21,8 +21,6 @@ from amocrm.models import Identity, Person
 
 logger = get_logger(__name__)
 
-State = proposals.State
-
 # How often a naming starts over when others name the same people in the same instant.
 RESOLVE_ATTEMPTS = 10
 
@@ -168,7 +166,11 @@ def _divide(people: list[Person], first: list[int], limit: int | None) -> _Divis
     for person in people:
         has_same_lead = person.lead_id is not None and person.lead_id == chosen.lead_id
         between = {kept_apart.get(frozenset((person.pk, p.pk))) for p in one} - {None}
-        if person is chosen or (between and not has_same_lead) or State.REFUSED in between:
+        if (
+            person is chosen
+            or (between and not has_same_lead)
+            or proposals.State.REFUSED in between
+        ):
             continue
         together = sum((gathered[p.pk] for p in [*one, person]), Counter[str]())
         is_another = person.pk in established and any(p.pk in established for p in one)

@@ -44,8 +44,16 @@ def enter(person: Person, keys: Iterable[IdentityKey]) -> None:
     """New identities of ``person``, in the caller's transaction."""
     Identity.objects.bulk_create(
         Identity(account=person.account, kind=key.kind, value=key.value, person=person)
-        for key in keys
+        for key in sorted(keys)  # in one order everywhere: no deadlocks
     )
+
+
+def move(keys: Iterable[IdentityKey], *, giver: Person, taker: Person) -> None:
+    """These identities of one person are the other's, in the caller's transaction. None of the
+    taker's contacts is known to carry them."""
+    for key in sorted(keys):
+        rows = Identity.objects.filter(person=giver, kind=key.kind, value=key.value)
+        rows.update(person=taker, on_contact=False)
 
 
 def change(person: Person, **fields: Any) -> None:

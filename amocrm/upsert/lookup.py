@@ -7,7 +7,7 @@ are dropped here and stay untouched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -72,10 +72,10 @@ def link_contacts(context: UpsertContext) -> list[Contact]:
     return sorted(found.values(), key=lambda contact: contact.id, reverse=True)
 
 
-def _ignore_crowd(context: UpsertContext, key: IdentityKey, hits: Iterable[Contact]) -> None:
+def _ignore_crowd(context: UpsertContext, key: IdentityKey, hits: Sequence[Contact]) -> None:
     """A manager's own number on everybody's contact names none of them. Not while a lead may be
     on its way: that must be found by all that it was made with."""
-    if context.person.creating_since:
+    if context.person.creating_since or len(hits) <= context.settings.identity_max_people:
         return
     carried = [carried_by(contact, context.settings) for contact in hits]
     carriers = [one for one in carried if key in one]

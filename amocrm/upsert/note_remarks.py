@@ -43,12 +43,11 @@ def _left_out(context: UpsertContext) -> Iterator[str]:
 
 def _not_used(context: UpsertContext) -> Iterator[str]:
     """The e-mails and phones of the form that name nobody, or are beyond what a person gathers."""
-    account = context.person.account
-    named = context.named & ledger.identifying(account, context.named)
-    for key in sorted(context.request.named - named):
+    account, unattached = context.person.account, context.named - context.person.identities
+    identifying = ledger.identifying(account, unattached)  # some may have stopped meanwhile
+    for key in sorted((context.request.named - context.named) | (unattached - identifying)):
         yield f"⚠️ {_printed(key)} — {_SHARED[key.kind]}, по нему никого не искали."
-    unattached = named - context.person.identities
-    for key in sorted(unattached - ledger.owners(account, unattached).keys()):
+    for key in sorted(identifying - ledger.owners(account, identifying).keys()):
         yield (
             f"⚠️ {_printed(key)} не добавлен к контакту: у этого человека уже "
             f"{context.settings.person_max_identities} таких."

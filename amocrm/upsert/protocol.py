@@ -217,6 +217,8 @@ def _look_at_partners(context: UpsertContext) -> None:
     """Nobody gets a new lead for a form that names somebody else, too, who may be the same person
     and has one, or may have one on its way: raises :class:`DeliverTo` then."""
     others = context.named - context.person.identities
+    if not others:
+        return
     named = ledger.owners(context.person.account, others).values()
     for partner_id in {*named}.intersection(ledger.partners(context.person.id)):
         partner = ledger.read(partner_id)

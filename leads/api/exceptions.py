@@ -24,7 +24,8 @@ class IdempotencyKeyReused(APIException):
 
 
 class LengthRequired(APIException):
-    """411: a body in chunks, which Django would take for an empty one."""
+    """411: a body in chunks that the server has not joined. Ours joins them, unless the sender
+    speaks HTTP/1.0; Django would take it for an empty one."""
 
     status_code = status.HTTP_411_LENGTH_REQUIRED
     default_detail = _("Send the form with a Content-Length, not in chunks.")

@@ -5,6 +5,7 @@ None of them refuses anything: whoever can be reached is not sent away for a det
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, cast
 from urllib.parse import parse_qs
 
@@ -18,7 +19,7 @@ _MOST_UTM = 50
 _MOST_ANSWERS = 200
 
 
-class LenientField(serializers.Field[Any, Any, Any, Any]):
+class LenientField(serializers.Field[Any, Any, Any, Any], ABC):
     """What is missing, empty or ``null`` is ``nothing()``, the rest goes through ``read()``."""
 
     nothing: ClassVar[type] = str
@@ -31,9 +32,9 @@ class LenientField(serializers.Field[Any, Any, Any, Any]):
         is_missing = data is serializers.empty or data is None or data == ""
         return self.nothing() if is_missing else self.read(data)
 
+    @abstractmethod
     def read(self, data: Any) -> Any:
         """What ``data`` means."""
-        raise NotImplementedError
 
     def remark(self, code: Code, value: object = "", *, part: str = "") -> None:
         """Tell operators of it."""

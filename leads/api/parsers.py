@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, ClassVar, NoReturn
 from urllib.parse import parse_qsl
@@ -57,7 +58,7 @@ class Form(dict[str, Any]):
         return form
 
 
-class FormParser(BaseParser):
+class FormParser(BaseParser, ABC):
     """What the parsers of this module share: they say themselves what they take."""
 
     media_types: ClassVar[tuple[str, ...]]
@@ -80,9 +81,9 @@ class FormParser(BaseParser):
             raise BodyTooBig
         return self.read(stream, media_type or "", meta)
 
+    @abstractmethod
     def read(self, stream: IO[Any], media_type: str, meta: Mapping[str, Any]) -> Form:
         """What the body means."""
-        raise NotImplementedError
 
 
 class BoundedJSONParser(FormParser):

@@ -46,6 +46,7 @@ class LandingSerializer(serializers.Serializer[Any]):
     name = TextField(255)
     email = TextField(320)
     phone = TextField(64)
+    # REST framework takes it off the class; its own `source` is of instances.
     source = TextField(255)  # type: ignore[assignment]
     campaignSlug = TextField(255, source="campaign_slug")
     utmParams = UtmField(source="utm")

@@ -215,18 +215,17 @@ def test_who_may_only_look_decides_nothing(
 
 
 @pytest.mark.parametrize(
-    ("typed", "kind", "value"),
-    [(" INFO@x.kz", "email", "info@x.kz"), ("8 (777) 111-22-33", "phone", "+77771112233")],
+    ("typed", "key"),
+    [(" INFO@x.kz", IdentityKey("email", "info@x.kz")), ("8 (777) 111-22-33", PHONE)],
 )
-def test_an_operator_adds_and_removes_what_names_nobody(typed: str, kind: str, value: str) -> None:
+def test_an_operator_adds_and_removes_what_names_nobody(typed: str, key: IdentityKey) -> None:
     client = staff("view_ignoredidentity", "add_ignoredidentity", "delete_ignoredidentity")
-    key = IdentityKey(kind, value)  # type: ignore[arg-type]
     account = conf.current().account
 
     client.post(reverse("admin:amocrm_ignoredidentity_add"), {"value": typed, "reason": "shared"})
 
     row = IgnoredIdentity.objects.get()
-    assert (row.account, row.kind, row.value, row.added_by) == (account, kind, value, "olga")
+    assert (row.account, row.kind, row.value, row.added_by) == (account, *key, "olga")
     assert ignored.identifying(account, {key}) == set()
     url = reverse("admin:amocrm_ignoredidentity_delete", args=[row.pk])
     client.post(url, {"post": "yes"})

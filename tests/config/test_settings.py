@@ -37,7 +37,7 @@ def fresh(*command: str, **changes: str) -> subprocess.CompletedProcess[str]:
         ({"REDIS_ENABLED": "ture"}, "REDIS_ENABLED is 'ture': write true or false."),
         ({"SECRET_KEY": "", "DEBUG": "false"}, "SECRET_KEY is not set"),
         ({"WEB_HOST": "localhost"}, "WEB_HOST is 'localhost': write an IP address"),
-        ({"WEB_HOST": "0.0.0.0", "DEBUG": "true"}, "WEB_HOST is 0.0.0.0 while DEBUG is"),  # noqa: S104
+        ({"WEB_HOST": "::", "DEBUG": "true"}, "WEB_HOST is :: while DEBUG is true"),
         ({"LOCK_TTL": "ten"}, "LOCK_TTL is 'ten': write a whole number"),
         ({"LOCK_TTL": "9", "AMOCRM_TIMEOUT": "5"}, "LOCK_TTL is 9, less than twice"),
         ({"SETTLE_SECONDS": "14", "AMOCRM_TIMEOUT": "5"}, "SETTLE_SECONDS is 14, less than"),

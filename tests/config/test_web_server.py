@@ -21,6 +21,13 @@ def test_nobody_says_where_the_service_lies(web: Web, header: str) -> None:
     assert answer.json()["statusUrl"].startswith(f"{web.site}/api/landing/submissions/")
 
 
+def test_a_form_in_chunks_is_taken(web: Web) -> None:
+    chunks = iter([b'{"name": "Test User", ', b'"phone": "+77771112233"}'])
+    headers = {"Content-Type": "application/json"}
+    url = f"{web.site}/api/landing/submit"
+    assert requests.post(url, data=chunks, headers=headers, timeout=30).status_code == 202
+
+
 def test_a_form_comes_in_every_encoding(web: Web) -> None:
     url = f"{web.site}/api/landing/submit"
     text = {"Content-Type": "text/plain;charset=UTF-8"}

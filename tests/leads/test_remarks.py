@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
@@ -46,9 +47,9 @@ def test_one_remark_is_kept_once_and_not_too_many() -> None:
 
 
 @pytest.mark.django_db
-def test_the_admin_shows_them_escaped(client: Client, create: Create, staff: object) -> None:
+def test_the_admin_shows_them_escaped(client: Client, create: Create, staff: User) -> None:
     row = create(remarks=[{"field": "name", "code": "several", "value": "<b>Анна</b>"}] * 2)
-    client.force_login(staff)  # type: ignore[arg-type]
+    client.force_login(staff)
     page = client.get(reverse("admin:leads_submission_change", args=[row.pk])).content.decode()
     line = "Имя: несколько значений, взято первое, остальные: &lt;b&gt;Анна&lt;/b&gt;"
     assert f"{line}<br>{line}" in page

@@ -67,7 +67,7 @@ def _do(job: Callable[[], None]) -> Ended:
     try:
         step("begin")
         job()
-    except BaseException as error:
+    except BaseException as error:  # Crash is one: it must pass what catches mere errors
         return Ended(error)
     return Ended(None)
 

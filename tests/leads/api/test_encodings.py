@@ -151,7 +151,7 @@ def test_a_multipart_form_that_is_announced_too_big_is_not_read(api: APIClient) 
     stream = BytesIO(b"x")
     response = api.post(
         SUBMIT_URL,
-        **{"wsgi.input": stream},  # type: ignore[arg-type]
+        **{"wsgi.input": stream},  # type: ignore[arg-type]  # any of WSGI's own variables
         content_type="multipart/form-data; boundary=x",
         CONTENT_LENGTH=str(MAX_MULTIPART + 1),
     )
