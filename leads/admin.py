@@ -31,7 +31,7 @@ else:
     _AttemptInline = admin.TabularInline
 
 
-_RECEIVED = ("id", "form", "created_at")
+_RECEIVED = ("id", "form", "created_at", "client")
 _PERSON = ("name", "email", "phone")
 _SENT = ("source", "campaign_slug", "payment_method", "answers", "utm", "metadata", "told_remarks")
 _DELIVERY = (

@@ -40,17 +40,22 @@ def accept_submission(
     named: Iterable[IdentityKey],
     idempotency_key: str | None,
     body: object = None,
+    client: str = "",
 ) -> Accepted:
     """Keep a validated form; on return it is committed.
 
     ``data`` has the names of the model's fields, ``named`` is whom the log names. ``body`` (what
     was sent, parsed; ``data`` if not given) tells a repetition from another form: with a key
-    always, without one for as long as the settings say.
+    always, without one for as long as the settings say. ``client`` is who sent it.
     Neither Redis nor the CRM is needed. Raises :class:`KeyReused`.
     """
     digest = digest_of(dict(data) if body is None else body)
     submission = Submission(
-        form=form, idempotency_key=idempotency_key or None, body_digest=digest, **data
+        form=form,
+        client=client,
+        idempotency_key=idempotency_key or None,
+        body_digest=digest,
+        **data,
     )
     known = _find(form, idempotency_key) if idempotency_key else _repeated(submission)
     if known is None:

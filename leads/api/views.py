@@ -18,12 +18,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from amocrm.text.printable import is_printable
+from leads import conf
 from leads.api import builders, refusal
 from leads.api.exceptions import IdempotencyKeyReused, LengthRequired, TooManyRequests
 from leads.api.next_page import next_page
 from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextParser
 from leads.api.serializers import ExpressSerializer, LandingSerializer, ProftestSerializer
-from leads.api.throttles import LandingThrottle, StatusThrottle
+from leads.api.throttles import LandingThrottle, StatusThrottle, client_of
 from leads.intake import Accepted, KeyReused, accept_submission, digest_of
 from leads.models import Submission
 
@@ -122,6 +123,7 @@ class _FormView(LandingView):
                 named=self._read.named,
                 idempotency_key=key,
                 body=body,
+                client=client_of(request, conf.current().trusted_proxies),
             )
         except KeyReused as error:
             raise IdempotencyKeyReused from error
