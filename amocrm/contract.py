@@ -19,7 +19,8 @@ class LeadRequest:
     ``reference`` is the caller's own id of it (a full UUID): opaque here, written into the
     note, the lock's value and the claim. ``named`` is what the submission names the person by,
     read by :func:`amocrm.identity.identities`. ``stage`` is the id of the pipeline stage this kind
-    of submission belongs to, ``None`` for the pipeline's first ordinary one. ``utm`` has
+    of submission belongs to, ``None`` for the pipeline's first ordinary one. ``responsible_user``
+    is the id of the user who gets a new lead, ``None``: amoCRM decides. ``utm`` has
     lower-case keys as the landing sends them (``utm_source``, ``gclid``…). ``note_lines``
     is the body of the note, without time and reference, which are added here. ``lost_writes``
     is how often a write for it has met no answer, or 5xx, though reading went well just before.
@@ -35,6 +36,7 @@ class LeadRequest:
     note_title: str
     note_lines: tuple[str, ...]
     utm: Mapping[str, str] = field(default_factory=dict)
+    responsible_user: int | None = None
     lost_writes: int = 0
 
 

@@ -14,7 +14,7 @@ from benchmarks.table import Row, Section
 from benchmarks.timing import Timing, timed
 from leads.delivery.attempt import deliver
 from leads.intake import accept_submission
-from leads.models import DeliveryAttempt, Submission
+from leads.models import DeliveryAttempt
 from tests.round_trips import round_trips
 
 PAIRS = 50
@@ -87,9 +87,7 @@ def _accept(number: int) -> UUID:
         "email": f"client{number}@bench.example",
         "phone": f"+7702{number:07d}",
     }
-    accepted = accept_submission(
-        form=Submission.Form.PROFTEST, data=data, named=(), idempotency_key=None
-    )
+    accepted = accept_submission(form="proftest", data=data, named=(), idempotency_key=None)
     return accepted.id
 
 

@@ -118,9 +118,7 @@ def _form() -> dict[str, object]:
 def _accept() -> object:
     number = next(_numbers)
     data = {"name": "Test User", "email": f"person{number}@bench.example", "phone": "+77770000000"}
-    return accept_submission(
-        form=Submission.Form.PROFTEST, data=data, named=(), idempotency_key=None
-    )
+    return accept_submission(form="proftest", data=data, named=(), idempotency_key=None)
 
 
 def _row(name: str, timing: Timing) -> Row:

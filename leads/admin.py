@@ -19,7 +19,8 @@ from django.utils.translation import ngettext
 from amocrm.account.links import lead_url
 from leads import conf
 from leads.delivery import dispatch, lease
-from leads.models import DeliveryAttempt, RefusedForm, Submission
+from leads.forms.page import LandingFormAdmin
+from leads.models import DeliveryAttempt, LandingForm, RefusedForm, Submission
 from leads.refused.page import RefusedFormAdmin
 from leads.remarks import sentence
 
@@ -100,6 +101,7 @@ class SubmissionAdmin(_SubmissionAdmin):
         "crm_lead",
     )
     list_display_links = ("created_at", "name")
+    list_select_related = ("form",)
     list_filter = ("status", "form", "action", "payment_method", "created_at")
     search_fields = ("=id", "name", "email", "phone", "waiting_for", "=lead_id", "campaign_slug")
     date_hierarchy = "created_at"
@@ -168,6 +170,7 @@ class SubmissionAdmin(_SubmissionAdmin):
             self.message_user(request, text, messages.WARNING)
 
 
+admin.site.register(LandingForm, LandingFormAdmin)
 admin.site.register(RefusedForm, RefusedFormAdmin)
 
 

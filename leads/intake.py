@@ -35,7 +35,7 @@ class Accepted:
 
 def accept_submission(
     *,
-    form: Submission.Form,
+    form: str,
     data: Mapping[str, Any],
     named: Iterable[IdentityKey],
     idempotency_key: str | None,
@@ -44,14 +44,14 @@ def accept_submission(
 ) -> Accepted:
     """Keep a validated form; on return it is committed.
 
-    ``data`` has the names of the model's fields, ``named`` is whom the log names. ``body`` (what
-    was sent, parsed; ``data`` if not given) tells a repetition from another form: with a key
-    always, without one for as long as the settings say. ``client`` is who sent it.
+    ``form`` is the slug, ``data`` has the names of the model's fields, ``named`` is whom the log
+    names. ``body`` (what was sent, parsed; ``data`` if not given) tells a repetition from another
+    form: with a key always, without one for as long as the settings say. ``client`` is who sent it.
     Neither Redis nor the CRM is needed. Raises :class:`KeyReused`.
     """
     digest = digest_of(dict(data) if body is None else body)
     submission = Submission(
-        form=form,
+        form_id=form,
         client=client,
         idempotency_key=idempotency_key or None,
         body_digest=digest,
@@ -98,7 +98,7 @@ def _plain(value: object) -> object:
     return value
 
 
-def _find(form: Submission.Form, key: str | None) -> Submission | None:
+def _find(form: str, key: str | None) -> Submission | None:
     return Submission.objects.filter(form=form, idempotency_key=key).first() if key else None
 
 
@@ -108,7 +108,7 @@ def _repeated(submission: Submission) -> Submission | None:
     within = conf.current().repeat_within
     if not within:
         return None
-    same = Submission.objects.filter(form=submission.form, body_digest=submission.body_digest)
+    same = Submission.objects.filter(form=submission.form_id, body_digest=submission.body_digest)
     latest = same.filter(repetition__isnull=False).order_by("-repetition").first()
     if latest is not None and submission.created_at - latest.created_at < within:
         return latest
@@ -120,7 +120,7 @@ def _twin(submission: Submission) -> Submission | None:
     if submission.repetition is None:
         return None
     return Submission.objects.filter(
-        form=submission.form,
+        form=submission.form_id,
         body_digest=submission.body_digest,
         repetition=submission.repetition,
     ).first()
@@ -128,4 +128,4 @@ def _twin(submission: Submission) -> Submission | None:
 
 def _log(line: str, submission: Submission, named: Iterable[IdentityKey]) -> None:
     with log_context.log_context(named=named, reference=str(submission.pk)):
-        logger.info(line, submission.form)
+        logger.info(line, submission.form_id)

@@ -3,22 +3,131 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from functools import cached_property
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from amocrm.identity import IdentityKey, identities
 from leads import conf
+from leads.forms import validators
+
+
+class LandingForm(models.Model):
+    """A form that landing pages send, and what becomes of it in the CRM.
+
+    Read anew for each form that comes and each delivery: what is changed here counts at once, also
+    for what waits. Never deleted once something was sent.
+    """
+
+    #: Those that have addresses of their own, and stages in the settings.
+    FIRST = ("proftest", "express")
+
+    slug = models.SlugField(
+        _("slug"),
+        max_length=64,
+        primary_key=True,
+        help_text=_("Its address ends with this. It stays."),
+    )
+    title = models.CharField(_("title"), max_length=100)
+    is_active = models.BooleanField(
+        _("switched on"),
+        default=True,
+        help_text=_("What is sent to a form that is not is refused, and kept."),
+    )
+    lead_name = models.CharField(
+        _("lead's name"),
+        max_length=200,
+        default="{form}: {name}",
+        validators=[validators.validate_lead_name],
+        help_text=_("{form} is the title, {name} the person."),
+    )
+    stage = models.PositiveBigIntegerField(
+        _("stage"),
+        null=True,
+        blank=True,
+        help_text=_("The id of a stage of the pipeline. Empty: its first one."),
+    )
+    tags = models.CharField(
+        _("tags"), max_length=500, blank=True, help_text=_("Separated by commas.")
+    )
+    responsible_user = models.PositiveBigIntegerField(
+        _("responsible user"),
+        null=True,
+        blank=True,
+        help_text=_("The id of a user of amoCRM, for new leads. Empty: amoCRM decides."),
+    )
+    allowed_origins = models.TextField(
+        _("allowed origins"),
+        blank=True,
+        validators=[validators.validate_origins],
+        help_text=_(
+            "Sites whose pages may send it by JavaScript, and to which visitors may be led: each"
+            " on a line, as https://school.example. Those of the settings always may."
+        ),
+    )
+    next_page = models.URLField(
+        _("next page"),
+        blank=True,
+        max_length=500,
+        help_text=_("Where visitors go afterwards."),
+    )
+
+    class Meta:
+        verbose_name = _("form")
+        verbose_name_plural = _("forms")
+        ordering = ("title", "slug")
+
+    def __str__(self) -> str:
+        return self.title
+
+    def clean(self) -> None:
+        """Origins become what browsers send; what is wrong with them is said already."""
+        with suppress(ValidationError):
+            self.allowed_origins = validators.origins(self.allowed_origins)
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether fields that nobody knows are answers. The pages of the first two forms were
+        promised that they are ignored."""
+        return self.slug not in self.FIRST
+
+    def list_of_tags(self) -> tuple[str, ...]:
+        """Its tags, one by one."""
+        return tuple(tag.strip() for tag in self.tags.split(",") if tag.strip())
+
+    def origins(self) -> frozenset[str]:
+        """The origins of its pages, besides those of the settings."""
+        return frozenset(self.allowed_origins.split())
+
+
+class FormField(models.Model):
+    """What a field of a form is called in the note."""
+
+    form = models.ForeignKey(
+        LandingForm, on_delete=models.CASCADE, related_name="fields", verbose_name=_("form")
+    )
+    name = models.CharField(
+        _("name"), max_length=64, help_text=_("As the page sends it: name=… of the input.")
+    )
+    label = models.CharField(_("label"), max_length=200)
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+
+    class Meta:
+        verbose_name = _("field")
+        verbose_name_plural = _("fields")
+        ordering = ("position", "pk")
+        constraints = (models.UniqueConstraint(fields=("form", "name"), name="one_label_a_field"),)
+
+    def __str__(self) -> str:
+        return self.label
 
 
 class Submission(models.Model):
     """One accepted form. Committed before its 202, kept for good."""
-
-    class Form(models.TextChoices):
-        PROFTEST = "proftest", _("proftest")
-        EXPRESS = "express", _("express course")
 
     class Status(models.TextChoices):
         ACCEPTED = "accepted", _("accepted")
@@ -26,7 +135,14 @@ class Submission(models.Model):
         FAILED = "failed", _("failed")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    form = models.CharField(_("form"), max_length=8, choices=Form.choices)
+    form = models.ForeignKey(
+        LandingForm,
+        on_delete=models.PROTECT,
+        db_column="form",
+        db_index=False,  # the constraints below begin with it
+        related_name="+",
+        verbose_name=_("form"),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     # Whose limit it counts against: an address, an IPv6 network, or the name of a sender's key.
     # Empty for what came before this was kept. The database knows the default: see `remarks`.
@@ -97,7 +213,7 @@ class Submission(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.get_form_display()} {self.id}"
+        return f"{self.form_id} {self.id}"
 
     @cached_property
     def named(self) -> frozenset[IdentityKey]:
@@ -167,7 +283,14 @@ class RefusedForm(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    form = models.CharField(_("form"), max_length=8, choices=Submission.Form.choices)
+    form = models.ForeignKey(  # none where it was sent to an address that there is not
+        LandingForm,
+        on_delete=models.PROTECT,
+        db_column="form",
+        null=True,
+        related_name="+",
+        verbose_name=_("form"),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, db_index=True)
     times = models.PositiveIntegerField(_("times"), default=1)
     last_at = models.DateTimeField(_("last time at"), default=timezone.now)
@@ -196,4 +319,4 @@ class RefusedForm(models.Model):
         ordering = ("-created_at",)
 
     def __str__(self) -> str:
-        return f"{self.get_form_display()} {self.created_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.form_id or '?'} {self.created_at:%Y-%m-%d %H:%M:%S}"

@@ -12,6 +12,7 @@ urlpatterns = [
     path("", demo.home, name="home"),
     path("api/landing/proftest", views.ProftestView.as_view(), name="proftest"),
     path("api/landing/submit", views.ExpressView.as_view(), name="submit"),
+    path("api/landing/f/<slug:slug>", views.FormView.as_view(), name="form"),
     path(
         "api/landing/submissions/<uuid:submission_id>",
         views.SubmissionStatusView.as_view(),

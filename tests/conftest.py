@@ -17,7 +17,9 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Generator, Iterator
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -206,15 +208,19 @@ def django_db_modify_db_settings() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _what_migrations_wrote_stays() -> Iterator[None]:
-    """After a test with transactions of its own, every other table is emptied.
+    """After a test with transactions of its own, every other table is emptied, but for the first
+    two forms.
 
     Django empties all of them and finds out again what belongs there, which takes longer than
     most of these tests do.
     """
+    from django.apps import apps
     from django.db import connection, transaction
     from django.test import TransactionTestCase
 
     written = {"django_content_type", "auth_permission"}
+    add_forms = import_module("leads.migrations.0009_landing_forms").add_forms
+    editor = SimpleNamespace(connection=connection)
 
     def empty_tables(case: TransactionTestCase) -> None:
         tables = set(connection.introspection.django_table_names(only_existing=True)) - written
@@ -222,6 +228,7 @@ def _what_migrations_wrote_stays() -> Iterator[None]:
             for table in tables:  # in any order: references are looked at in the end
                 name = connection.ops.quote_name(table)  # of our own models
                 cursor.execute(f"DELETE FROM {name}")  # noqa: S608
+            add_forms(apps, editor)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)

@@ -110,6 +110,7 @@ def configuration(language: str) -> list[tuple[str, str]]:
 def addresses_of(name: str) -> set[str]:
     """The addresses of this service that a document names."""
     text = text_of(name).replace("<uuid>", "00000000-0000-0000-0000-000000000000")
+    text = text.replace("<slug>", "proftest")
     return set(re.findall(r"(?:localhost:\d+|[`\s])(/(?:api|admin)/[^\s`>\"|]*)", text))
 
 

@@ -19,6 +19,7 @@ LONGEST_NAME = 250
 TAGS = "tags_to_add"
 STAGE = "status_id"
 PLAIN_AFTER = 3  # writes without an answer
+RESPONSIBLE = "responsible_user_id"
 KINDS = "enum_code"  # of e-mails and phones: WORK, which an account may not have
 FIELD_OF_KIND = {"email": "EMAIL", "phone": "PHONE"}
 
@@ -27,6 +28,7 @@ Body = dict[str, Any]
 # Where amoCRM says that something is wrong, in a batch with the row's number before it.
 _PARTS = re.compile(
     rf"(?:\d+\.)?(?:(?P<{TAGS}>{TAGS}(?:\..*)?)|(?P<{STAGE}>status_id|pipeline_id)"
+    rf"|(?P<{RESPONSIBLE}>(?:_embedded\.contacts\.0\.)?{RESPONSIBLE})"
     rf"|(?P<{KINDS}>(?:_embedded\.contacts\.0\.)?custom_fields_values\.\d+\.values\.\d+\.enum(?:_code)?))"
 )
 
@@ -52,6 +54,7 @@ def new_lead(
     }
     if TAGS not in without and (tags := _tags(request.tags)):
         body[TAGS] = tags
+    body |= _responsible(request, without)
     if fields := _utm_fields(request.utm, schema, without):
         body["custom_fields_values"] = fields
     return body
@@ -95,7 +98,8 @@ def left_out(request: LeadRequest) -> frozenset[str]:
 
 def dispensable(error: Rejected, sent: Body) -> frozenset[str] | None:
     """What amoCRM rejected in ``sent`` and the lead can do without: the codes of custom fields,
-    :data:`TAGS`, :data:`STAGE`, :data:`KINDS`. ``None`` where something else was rejected too.
+    :data:`TAGS`, :data:`STAGE`, :data:`RESPONSIBLE`, :data:`KINDS`. ``None`` where something else
+    was rejected, too.
 
     Paths are like ``custom_fields_values.0.field_id``, in a batch with the row's number before
     them.
@@ -104,7 +108,7 @@ def dispensable(error: Rejected, sent: Body) -> frozenset[str] | None:
     codes = set()
     for problem in error.problems:
         if part := _PARTS.fullmatch(problem.path):
-            codes.add(next(name for name in (TAGS, STAGE, KINDS) if part[name]))
+            codes.add(next(name for name in (TAGS, STAGE, RESPONSIBLE, KINDS) if part[name]))
             continue
         found = re.fullmatch(r"(?:\d+\.)?custom_fields_values\.(\d+)(?:\..*)?", problem.path)
         if found is None or int(found[1]) >= len(fields):
@@ -143,12 +147,20 @@ def _new_contact(
 ) -> Body:
     return {
         "name": request.name[:LONGEST_NAME],
+        **_responsible(request, without),
         "custom_fields_values": [
             {"field_code": code, "values": values}
             for kind, code in FIELD_OF_KIND.items()
             if (values := _values(named, kind, without))
         ],
     }
+
+
+def _responsible(request: LeadRequest, without: frozenset[str]) -> Body:
+    """Whose a new lead or contact is: a user who left the account is nobody's choice."""
+    if request.responsible_user is None or RESPONSIBLE in without:
+        return {}
+    return {RESPONSIBLE: request.responsible_user}
 
 
 def _values(keys: frozenset[IdentityKey], kind: str, without: frozenset[str]) -> list[Body]:

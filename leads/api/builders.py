@@ -32,7 +32,7 @@ _TECHNICAL = {
 _TECHNICAL_OF_ELEMENTOR = {"date", "time"}  # with others a visitor fills them in
 _OURS = {
     *NAMES, "source", "campaignSlug", "utmParams", "metadata", "proftestAnswers", "answers",
-    "moreAnswers", "_next",
+    "moreAnswers", "consent",
 }  # fmt: skip
 _TYPES = {"email": "email", "tel": "phone", "phone": "phone"}
 
@@ -53,8 +53,10 @@ def is_test(form: Form) -> bool:
     return form == {"test": "test"}
 
 
-def read(sent: Form) -> Read:
-    """What ``sent`` means. A form that uses our own names stays as it is."""
+def read(sent: Form, *, keeps_all: bool = False) -> Read:
+    """What ``sent`` means. A form that uses our own names stays as it is. What else it has is an
+    answer if a builder sent it, or with ``keeps_all``, save what begins with ``_``: that is
+    between the page and its server."""
     pairs = list(_pairs(sent))
     is_from_builder, is_elementors = _is_builders(sent), _is_elementors(sent)
     form = Form({key: value for key, value in sent.items() if key in _OURS})
@@ -71,8 +73,12 @@ def read(sent: Form) -> Read:
             marks[name.strip().lower()] = value
         elif is_surname(name) and isinstance(value, str):
             surname = value
-        elif plain(name) in _TECHNICAL or (
-            is_elementors and plain(name) in _TECHNICAL_OF_ELEMENTOR
+        elif name.startswith("_") or (
+            is_from_builder
+            and (
+                plain(name) in _TECHNICAL
+                or (is_elementors and plain(name) in _TECHNICAL_OF_ELEMENTOR)
+            )
         ):
             technical[name] = value
         else:
@@ -85,6 +91,7 @@ def read(sent: Form) -> Read:
             others["answers"] = form.pop("answers")
         _set_missing(form, "source", _name_of_form(sent))
         _set_missing(form, "metadata", technical)
+    if is_from_builder or keeps_all:
         _set_missing(form, "moreAnswers", others)
     return Read(form, is_from_builder, str(sent.get("tranid") or ""))
 

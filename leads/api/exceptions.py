@@ -31,6 +31,13 @@ class LengthRequired(APIException):
     default_detail = _("Send the form with a Content-Length, not in chunks.")
 
 
+class NoSuchForm(APIException):
+    """404: nobody has made a form of this address, or it was switched off."""
+
+    status_code = status.HTTP_404_NOT_FOUND
+    default_detail = _("There is no such form any more.")
+
+
 class TooManyRequests(Throttled):
     """429: ``wait`` seconds from now is soon enough."""
 

@@ -7,22 +7,33 @@ from urllib.parse import urlsplit
 from amocrm.text.printable import is_visible_ascii
 from leads import conf
 from leads.api.parsers import Form
+from leads.models import LandingForm
 
 FIELD = "_next"
 
 
-def next_page(sent: Form) -> str | None:
+def next_page(sent: Form, form: LandingForm, *, is_from_builder: bool) -> str | None:
     """The address in ``_next`` if it lies on a page of ours: whoever else could be named there
-    would borrow our name. Only a form that a browser sent by itself is led anywhere."""
-    address = sent.get(FIELD)
-    if not (sent.is_encoded and isinstance(address, str) and _is_plain(address)):
+    would borrow our name. Else the form's own, where no builder waits for an answer. Only a form
+    that a browser sent by itself is led anywhere."""
+    if not sent.is_encoded:
         return None
+    address = sent.get(FIELD)
+    if isinstance(address, str) and _is_plain(address) and _origin(address) in _pages(form):
+        return address
+    return None if is_from_builder else form.next_page or None
+
+
+def _pages(form: LandingForm) -> frozenset[str]:
+    return conf.current().pages | form.origins()
+
+
+def _origin(address: str) -> str | None:
     try:
         url = urlsplit(address)
-        origin = f"{url.scheme}://{url.netloc.lower()}"
     except ValueError:
         return None
-    return address if origin in conf.current().pages else None
+    return f"{url.scheme}://{url.netloc.lower()}"
 
 
 def _is_plain(address: str) -> bool:

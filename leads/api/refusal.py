@@ -10,16 +10,19 @@ from rest_framework.request import Request
 from leads.api.cleaning import clean_lines
 from leads.api.copying import Copy
 from leads.api.parsers import MAX_DEPTH, Form, Unreadable
-from leads.api.serializers import LandingSerializer
+from leads.api.serializers import PERSON, LandingSerializer
 from leads.api.throttles import RefusedThrottle
+from leads.models import LandingForm
 from leads.refused import keeping
 from leads.remarks import Code, Remarks
 
-_PERSON = ("name", "email", "phone")
-
 
 def report_and_keep(
-    error: APIException, request: Request, sent: Form, read: LandingSerializer
+    error: APIException,
+    request: Request,
+    sent: Form,
+    read: LandingSerializer,
+    form: LandingForm | None,
 ) -> None:
     """Log and count it, and keep what was ``sent``. ``read`` is how far it was understood.
 
@@ -30,12 +33,12 @@ def report_and_keep(
     if read.named or not read.person:  # it is not the person that is wrong
         problems = Remarks()
         problems.add("form", Code.REFUSED, _told(error.detail))
-    person = read.person or {field: "" for field in _PERSON}
-    keeping.report(read.form, problems.kept, person)
+    person = read.person or {field: "" for field in PERSON}
+    keeping.report(form, problems.kept, person)
     body: dict[str, Any] = Copy(lambda *_: None, max_depth=MAX_DEPTH).of(dict(sent))
     text = _text(error)
     if (any(body.values()) or text) and RefusedThrottle().allow_request(request, None):
-        keeping.keep(form=read.form, problems=problems.kept, person=person, body=body, text=text)
+        keeping.keep(form=form, problems=problems.kept, person=person, body=body, text=text)
 
 
 def _text(error: APIException) -> str:

@@ -18,9 +18,10 @@ from leads.api.fields import (
     TextField,
     UtmField,
 )
-from leads.models import Submission
 from leads.remarks import Code, Remarks
 
+#: The fields that say who it is.
+PERSON = ("name", "email", "phone")
 _WANTED = {
     "name": _("Enter your name."),
     "email": _("Enter your e-mail."),
@@ -39,7 +40,6 @@ class LandingSerializer(serializers.Serializer[Any]):
     Only a form from which nobody can be reached is not valid.
     """
 
-    form: Submission.Form
     #: What a visitor has to give, as far as it is up to the page.
     wanted: tuple[str, ...] = ("name", "phone")
 
@@ -73,7 +73,7 @@ class LandingSerializer(serializers.Serializer[Any]):
         self.named = identities(
             emails=[attrs["email"]], phones=[attrs["phone"]], region=conf.current().phone_region
         )
-        self.person = {field: attrs[field] for field in _WANTED}
+        self.person = {field: attrs[field] for field in PERSON}
         kinds = {key.kind for key in self.named}
         missing = [field for field in self.wanted if not attrs[field]]
         unusable = [field for field in _UNUSABLE if attrs[field] and field not in kinds]
@@ -89,25 +89,46 @@ class LandingSerializer(serializers.Serializer[Any]):
 
 
 def _in_order(fields: dict[str, Any]) -> list[str]:
-    return [field for field in _WANTED if field in fields]
+    return [field for field in PERSON if field in fields]
+
+
+def _payment() -> ChoiceField:
+    return ChoiceField(("kaspi", "card", "manager"), source="payment_method")
 
 
 class ProftestSerializer(LandingSerializer):
-    form = Submission.Form.PROFTEST
-    wanted = ("name", "email", "phone")
+    """The proftest."""
+
+    wanted: tuple[str, ...] = ("name", "email", "phone")
 
     proftestAnswers = ProftestAnswersField()
     answers = AnswersField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Both kinds of answers go into one field of the model, under the keys they came with."""
+        """All kinds of answers go into one field of the model, under the keys they came with."""
         given = {key: attrs.pop(key) for key in ("proftestAnswers", "answers")}
         attrs = super().validate(attrs)
+        more = attrs.get("answers", {}).get("answers")
+        if isinstance(more, dict) and isinstance(given["answers"], dict):
+            given["answers"] = more | given["answers"]
         kept = {key: value for key, value in given.items() if value}
         return attrs | {"answers": attrs.get("answers", {}) | kept}
 
 
 class ExpressSerializer(LandingSerializer):
-    form = Submission.Form.EXPRESS
+    """The express course."""
 
-    paymentMethod = ChoiceField(("kaspi", "card", "manager"), source="payment_method")
+    paymentMethod = _payment()
+
+
+class FormSerializer(ProftestSerializer):
+    """A form made in the admin: it may send what either of the two does."""
+
+    wanted = LandingSerializer.wanted
+
+    paymentMethod = _payment()
+
+
+def serializer_of(slug: str) -> type[LandingSerializer]:
+    """How the form of that slug is read."""
+    return {"proftest": ProftestSerializer, "express": ExpressSerializer}.get(slug, FormSerializer)

@@ -20,13 +20,18 @@ from rest_framework.views import APIView
 from amocrm.text.printable import is_printable
 from leads import conf
 from leads.api import builders, refusal
-from leads.api.exceptions import IdempotencyKeyReused, LengthRequired, TooManyRequests
+from leads.api.exceptions import (
+    IdempotencyKeyReused,
+    LengthRequired,
+    NoSuchForm,
+    TooManyRequests,
+)
 from leads.api.next_page import next_page
 from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextParser
-from leads.api.serializers import ExpressSerializer, LandingSerializer, ProftestSerializer
+from leads.api.serializers import LandingSerializer, serializer_of
 from leads.api.throttles import LandingThrottle, StatusThrottle, client_of
 from leads.intake import Accepted, KeyReused, accept_submission, digest_of
-from leads.models import Submission
+from leads.models import LandingForm, Submission
 
 _MAX_KEY = 255
 
@@ -70,8 +75,11 @@ class LandingView(APIView):
         return super().finalize_response(request, response, *args, **kwargs)
 
 
-class _FormView(LandingView):
-    serializer: type[LandingSerializer]
+class FormView(LandingView):
+    """``POST /api/landing/f/<slug>``, and the two forms that have addresses of their own."""
+
+    _slug = ""
+    _form: LandingForm | None = None
     _counted: Sequence[Any] = ()
     _sent: Form
     _read: LandingSerializer
@@ -88,37 +96,41 @@ class _FormView(LandingView):
             for throttle in self._counted:
                 throttle.give_back()
             if self.request.method == "POST" and _is_refusal(exc):
-                refusal.report_and_keep(exc, self.request, self._sent, self._read)
+                refusal.report_and_keep(exc, self.request, self._sent, self._read, self._form)
         return super().handle_exception(exc)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """As usual."""
-        self._sent, self._read = Form(), self.serializer(data={})  # nothing yet
+        """Find the form, then as usual."""
+        slug = kwargs.get("slug", self._slug)
+        self._sent, self._read = Form(), serializer_of(slug)(data={})  # nothing yet
+        self._form = LandingForm.objects.filter(pk=slug).first()
         super().initial(request, *args, **kwargs)
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, slug: str = "") -> Response:
         """Accept the form: the answer means that it is committed."""
         if "Transfer-Encoding" in request.headers:
             raise LengthRequired
         self._sent = _form_of(request)
         if builders.is_test(self._sent):
             return Response({"success": True})
-        read = builders.read(self._sent)
-        self._read = self.serializer(data=read.form)
+        read = builders.read(self._sent, keeps_all=self._form is None or self._form.keeps_all)
+        self._read = type(self._read)(data=read.form)
         self._read.is_valid(raise_exception=True)
-        accepted = self._accept(request, read)
-        if page := next_page(self._sent):
+        if self._form is None or not self._form.is_active:
+            raise NoSuchForm
+        accepted = self._accept(request, read, self._form)
+        if page := next_page(self._sent, self._form, is_from_builder=read.is_from_builder):
             # 303: whatever was posted, the page is fetched.
             return Response(status=status.HTTP_303_SEE_OTHER, headers={"Location": page})
         # Some builders take everything but exactly 200 for a failure, and tell the visitor so.
         done = status.HTTP_200_OK if read.is_from_builder else status.HTTP_202_ACCEPTED
         return Response(_accepted(request, accepted), status=done)
 
-    def _accept(self, request: Request, read: builders.Read) -> Accepted:
+    def _accept(self, request: Request, read: builders.Read, form: LandingForm) -> Accepted:
         key, body = _key_and_body(request, self._sent, read, self._read)
         try:
             return accept_submission(
-                form=self.serializer.form,
+                form=form.slug,
                 data=self._read.validated_data,
                 named=self._read.named,
                 idempotency_key=key,
@@ -129,16 +141,16 @@ class _FormView(LandingView):
             raise IdempotencyKeyReused from error
 
 
-class ProftestView(_FormView):
+class ProftestView(FormView):
     """``POST /api/landing/proftest``."""
 
-    serializer = ProftestSerializer
+    _slug = "proftest"
 
 
-class ExpressView(_FormView):
+class ExpressView(FormView):
     """``POST /api/landing/submit``."""
 
-    serializer = ExpressSerializer
+    _slug = "express"
 
 
 class SubmissionStatusView(LandingView):

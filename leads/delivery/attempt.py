@@ -48,7 +48,7 @@ def deliver(
     lease = Lease.acquire(submission_id)
     if lease is None:
         return None
-    submission = Submission.objects.get(pk=submission_id)
+    submission = Submission.objects.select_related("form").get(pk=submission_id)
     with log_context.log_context(named=submission.named, reference=str(submission.pk)):
         return _deliver_leased(submission, lease, upsert, chance)
 

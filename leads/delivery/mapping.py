@@ -9,26 +9,27 @@ from django.utils import translation
 
 from amocrm.contract import LeadRequest
 from leads import conf
-from leads.models import Submission
+from leads.forms.validators import lead_name
+from leads.models import LandingForm, Submission
 from leads.remarks import Code, sentence
 
-_FORMS = {Submission.Form.PROFTEST: "Профтест", Submission.Form.EXPRESS: "Экспресс-курс"}
 _PAYMENTS = {"kaspi": "Kaspi", "card": "банковская карта", "manager": "через менеджера"}
 
 
 def lead_request(submission: Submission) -> LeadRequest:
     """What :func:`amocrm.upsert.protocol.upsert_lead` is asked to do for ``submission``."""
-    form = _FORMS[Submission.Form(submission.form)]
+    form = submission.form
     name = submission.name or "Имя не указано"
     return LeadRequest(
         reference=str(submission.pk),
         name=name,
         named=submission.named,
-        lead_name=f"{form}: {name}",
+        lead_name=lead_name(form.lead_name, form=form.title, name=name),
         stage=_stage(submission),
-        tags=tuple(tag for tag in (form, submission.campaign_slug) if tag),
+        tags=tuple(tag for tag in (*form.list_of_tags(), submission.campaign_slug) if tag),
+        responsible_user=form.responsible_user,
         submitted_at=submission.created_at,
-        note_title=f"Заявка с сайта: {form.lower()}",
+        note_title=f"Заявка с сайта: {_inside(form.title)}",
         note_lines=tuple(_note_lines(submission)),
         utm=submission.utm,
         lost_writes=submission.lost_writes(),
@@ -36,9 +37,17 @@ def lead_request(submission: Submission) -> LeadRequest:
 
 
 def _stage(submission: Submission) -> int | None:
-    """The stage of the payment method where one was chosen, else the form's; ``None``: the
-    pipeline's first one."""
-    return conf.current().stages[submission.payment_method or submission.form]
+    """The stage of the payment method where one was chosen, else the form's, from the settings if
+    they name one; ``None``: the pipeline's first one."""
+    stages = conf.current().stages
+    if submission.payment_method:
+        return stages[submission.payment_method]
+    return stages.get(submission.form_id) or submission.form.stage
+
+
+def _inside(title: str) -> str:
+    """As it stands inside a sentence: «профтест», but «IELTS»."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
 
 
 def _note_lines(submission: Submission) -> Iterator[str]:
@@ -57,7 +66,7 @@ def _note_lines(submission: Submission) -> Iterator[str]:
         ("Кампания", submission.campaign_slug),
     )
     yield from _proftest_lines(submission.answers.get("proftestAnswers") or [])
-    yield from _answer_lines(submission.answers.get("answers"))
+    yield from _answer_lines(submission.answers.get("answers"), submission.form)
     if submission.utm:
         yield ""
         yield "Метки рекламы:"
@@ -89,14 +98,15 @@ def _proftest_lines(answers: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield f"   — {_spoken(item.get('answer'))}"
 
 
-def _answer_lines(answers: Any) -> Iterator[str]:
+def _answer_lines(answers: Any, form: LandingForm) -> Iterator[str]:
     if not answers:
         return
     yield ""
     yield "Ответы:"
     if isinstance(answers, dict):
+        labels = dict(form.fields.values_list("name", "label"))
         for position, (question, answer) in enumerate(answers.items(), start=1):
-            yield f"{position}. {question}: {_spoken(answer)}"
+            yield f"{position}. {labels.get(question, question)}: {_spoken(answer)}"
     else:
         for position, answer in enumerate(answers, start=1):
             yield f"{position}. {_spoken(answer)}"

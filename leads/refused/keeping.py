@@ -14,7 +14,7 @@ from amocrm import counters
 from amocrm.log_context import get_logger
 from leads import conf
 from leads.intake import digest_of
-from leads.models import RefusedForm, Submission
+from leads.models import LandingForm, RefusedForm
 
 logger = get_logger(__name__)
 
@@ -25,18 +25,18 @@ LONGEST = timedelta(days=90)
 Problems = Sequence[Mapping[str, str]]
 
 
-def report(form: Submission.Form, problems: Problems, person: Mapping[str, str]) -> None:
+def report(form: LandingForm | None, problems: Problems, person: Mapping[str, str]) -> None:
     """Count a refused form, and say in the log which field was wrong and how."""
     reasons = ", ".join(f"{one['field']} {one['code']}" for one in problems)
     who = " / ".join(value for value in person.values() if value)
     shown = f" · {who}" if who and conf.current().logs_people else ""
-    logger.warning("🚫 Refused %s: %s%s", form.value, reasons, shown)
+    logger.warning("🚫 Refused %s: %s%s", form.slug if form else "no form of ours", reasons, shown)
     counters.count(counters.Event.FORM_REFUSED)
 
 
 def keep(
     *,
-    form: Submission.Form,
+    form: LandingForm | None,
     problems: Problems,
     person: Mapping[str, str],
     body: Mapping[str, Any],
@@ -51,9 +51,9 @@ def keep(
         logger.exception("A refused form could not be kept")
 
 
-def _keep(*, form: Submission.Form, text: str, body: Mapping[str, Any], **values: Any) -> None:
+def _keep(*, form: LandingForm | None, text: str, body: Mapping[str, Any], **values: Any) -> None:
     now = timezone.now()
-    digest = digest_of([form.value, dict(body), text])
+    digest = digest_of([form.slug if form else "", dict(body), text])
     same = RefusedForm.objects.filter(digest=digest)
     if same.update(times=F("times") + 1, last_at=now):
         return

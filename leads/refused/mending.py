@@ -10,19 +10,15 @@ from rest_framework.exceptions import ErrorDetail
 
 from leads.api import builders
 from leads.api.parsers import Form
-from leads.api.serializers import ExpressSerializer, LandingSerializer, ProftestSerializer
+from leads.api.serializers import PERSON, LandingSerializer, serializer_of
 from leads.intake import accept_submission
-from leads.models import RefusedForm, Submission
+from leads.models import LandingForm, RefusedForm, Submission
 from leads.remarks import Code
 
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[RefusedForm]
 else:
     _ModelForm = forms.ModelForm
-
-_SERIALIZERS: dict[str, type[LandingSerializer]] = {
-    one.form: one for one in (ProftestSerializer, ExpressSerializer)
-}
 
 
 class MendingForm(_ModelForm):
@@ -32,21 +28,24 @@ class MendingForm(_ModelForm):
 
     class Meta:
         model = RefusedForm
-        fields = ("name", "email", "phone")
+        fields = ("form", "name", "email", "phone")
 
     def clean(self) -> dict[str, Any]:
         """Read the mended form as if it had just been sent."""
-        mended = {field: self.cleaned_data.get(field, "") for field in self.Meta.fields}
+        landing_form = self.cleaned_data.get("form")
+        if landing_form is None:  # said already
+            return self.cleaned_data
+        mended = {field: self.cleaned_data.get(field, "") for field in PERSON}
         sent = Form(self.instance.body or {"metadata": {"text": self.instance.text}})
-        form = builders.read(sent).form
-        self.serializer = _SERIALIZERS[self.instance.form](data=form | mended)
+        read = builders.read(sent, keeps_all=landing_form.keeps_all)
+        self.serializer = serializer_of(landing_form.slug)(data=read.form | mended)
         if not self.serializer.is_valid():
             for field, problems in self.serializer.errors.items():
                 self.add_error(field, _texts(problems))
         return self.cleaned_data
 
 
-def send_on(refused: RefusedForm, serializer: LandingSerializer) -> Submission:
+def send_on(refused: RefusedForm, form: LandingForm, serializer: LandingSerializer) -> Submission:
     """The submission that the mended form becomes: one, however often this is called.
 
     Raises :class:`~leads.intake.KeyReused` if it was sent on in another version already.
@@ -54,7 +53,7 @@ def send_on(refused: RefusedForm, serializer: LandingSerializer) -> Submission:
     came_at = timezone.localtime(refused.created_at)
     serializer.remarks.add("form", Code.MENDED, f"{came_at:%d.%m.%Y %H:%M}")
     accepted = accept_submission(
-        form=Submission.Form(refused.form),
+        form=form.slug,
         data=serializer.validated_data,
         named=serializer.named,
         idempotency_key=f"refused {refused.pk}",

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from leads.api.serializers import PERSON
 from leads.intake import KeyReused
 from leads.models import RefusedForm, Submission
 from leads.refused.mending import MendingForm, send_on
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 else:
     _RefusedAdmin = admin.ModelAdmin
 
-_CAME = ("form", "created_at", "times", "last_at", "reasons")
+_CAME = ("created_at", "times", "last_at", "reasons")
 
 
 class RefusedFormAdmin(_RefusedAdmin):
@@ -35,13 +36,13 @@ class RefusedFormAdmin(_RefusedAdmin):
     change_form_template = "admin/leads/refusedform/change_form.html"
     list_display = ("created_at", "form", "reasons", "name", "email", "phone", "times", "sent_on")
     list_filter = (("submission", admin.EmptyFieldListFilter), "form", "created_at")
-    list_select_related = ("submission",)
+    list_select_related = ("form", "submission")
     search_fields = ("name", "email", "phone", "text")
     list_per_page = 50
     show_full_result_count = False
     fieldsets = (
-        (None, {"fields": _CAME}),
-        (_("Person"), {"fields": MendingForm.Meta.fields}),
+        (None, {"fields": ("form", *_CAME)}),
+        (_("Person"), {"fields": PERSON}),
         (_("What was sent"), {"fields": ("sent", "sent_on")}),
     )
     readonly_fields = (*_CAME, "sent", "sent_on")
@@ -88,7 +89,7 @@ class RefusedFormAdmin(_RefusedAdmin):
 
 def _send_on(request: HttpRequest, refused: RefusedForm, form: MendingForm) -> None:
     try:
-        submission = send_on(refused, form.serializer)
+        submission = send_on(refused, form.cleaned_data["form"], form.serializer)
     except KeyReused:
         messages.warning(request, gettext("Somebody has sent it on already."))
     else:

@@ -106,7 +106,7 @@ def with_forms(locks: Sequence[LockStatus]) -> list[LockStatus]:
     forms: dict[str, str] = {}
     for at in range(0, len(ids), _BATCH):
         known = Submission.objects.filter(pk__in=ids[at : at + _BATCH]).order_by()
-        forms |= {str(one.pk): one.get_form_display() for one in known.only("form")}
+        forms |= {str(pk): title for pk, title in known.values_list("pk", "form__title")}
     return [
         replace(lock, form=forms.get(lock.holder.reference, "")) if lock.holder else lock
         for lock in locks

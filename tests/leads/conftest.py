@@ -66,7 +66,7 @@ def create() -> Create:
     def make(**values: Any) -> Submission:
         return Submission.objects.create(
             **{
-                "form": Submission.Form.PROFTEST,
+                "form_id": "proftest",
                 "name": "Test User",
                 "email": "test@onai.academy",
                 "phone": "+77771112233",

@@ -51,14 +51,19 @@ def staff(*codenames: str) -> Client:
 
 def mend(client: Client, refused: RefusedForm, **changes: str) -> Any:
     page = reverse("admin:leads_refusedform_change", args=[refused.pk])
-    form = {"name": refused.name, "email": refused.email, "phone": refused.phone} | changes
+    form = {
+        "form": refused.form_id or "",
+        "name": refused.name,
+        "email": refused.email,
+        "phone": refused.phone,
+    } | changes
     return client.post(page, form)
 
 
 def test_a_form_that_names_nobody_is_kept_with_its_reasons(api: APIClient) -> None:
     refuse(api)
     kept = row()
-    assert (kept.form, kept.name, kept.email, kept.phone) == ("express", "Дана", "", "@dana_kz")
+    assert (kept.form_id, kept.name, kept.email, kept.phone) == ("express", "Дана", "", "@dana_kz")
     assert kept.problems == [{"field": "phone", "code": "unusable", "value": "@dana_kz"}]
     assert (kept.body, kept.text, kept.times) == (NOBODY, "", 1)
     assert Submission.objects.count() == 0
@@ -207,7 +212,7 @@ def test_an_operator_mends_one_and_sends_it_on(
         assert mend(client, row(), phone="8 701 123 01 02").status_code == 302
 
     sent = Submission.objects.get()
-    assert (sent.name, sent.phone, sent.form) == ("Дана", "8 701 123 01 02", "express")
+    assert (sent.name, sent.phone, sent.form_id) == ("Дана", "8 701 123 01 02", "express")
     assert (sent.campaign_slug, sent.payment_method) == ("autumn", "kaspi")
     assert sent.utm == EXPRESS["utmParams"]
     assert sent.status == "accepted"

@@ -58,7 +58,7 @@ class Locks:
         """Let one more submission wait for the lock, since so long."""
         since = timezone.now() - timedelta(seconds=seconds)
         Submission.objects.create(
-            form="proftest",
+            form_id="proftest",
             name="Waits",
             waiting_for=name,
             waiting_since=since,
@@ -67,7 +67,7 @@ class Locks:
 
     def _holder(self, state: str) -> Holder:
         held = timedelta(seconds=200 if state == "overdue" else 12)
-        submission = Submission.objects.create(form="proftest", name="Test User")
+        submission = Submission.objects.create(form_id="proftest", name="Test User")
         holder = Holder(
             "web-1", 4711, str(submission.pk), timezone.now() - held, Holder.here("").nonce
         )
@@ -114,6 +114,7 @@ def operators(db: None) -> Group:
         "0003_operators_deal_with_duplicates",
         "0004_operators_decide_about_people",
         "0005_operators_mend_refused_forms",
+        "0006_operators_make_forms",
     ):
         import_module(f"locks_admin.migrations.{later}").grant(apps, schema_editor)
     return Group.objects.get(name="Operators")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from amocrm.sandbox.account import seed
 from amocrm.sandbox.account.model import (
     UNSORTED,
     Contact,
@@ -122,6 +123,9 @@ def _draft(
         value = whole_number(item, key, request_id, problems)
         if value is not None:
             draft.attributes[key] = value
+    responsible = draft.attributes.get("responsible_user_id")
+    if responsible is not None and responsible not in seed.USER_IDS:
+        problems.no_choice(request_id, f"{prefix}responsible_user_id")
     draft.values = read_values(account, entity_type, item, request_id, problems, prefix)
 
     def tags(rows: Any, path: str) -> list[Tag]:

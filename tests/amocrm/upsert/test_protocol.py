@@ -20,6 +20,7 @@ from amocrm.errors import ComeBack, NobodyToIdentify, OutcomeUnknown, Rejected, 
 from amocrm.identity import identities
 from amocrm.ledger import decisions
 from amocrm.models import DuplicateLead, Identity, MergeProposal, Person
+from amocrm.sandbox.account.seed import CURRENT_USER_ID, SALESPERSON_ID
 from amocrm.sandbox.server import RunningSandbox
 from amocrm.upsert.protocol import upsert_lead
 from tests.amocrm.upsert.deliveries import EMAIL, PHONE, Remembered, request_of
@@ -189,6 +190,28 @@ def test_a_field_deleted_from_the_account_is_left_out_and_the_others_stay(
     leads = {lead["id"]: lead["fields"] for lead in active_leads(sandbox)}
     assert leads[second.lead_id] == {"UTM_MEDIUM": "cpc"}
     assert leads[third.lead_id] == {"UTM_SOURCE": "instagram", "UTM_TERM": "design"}
+
+
+def responsible(sandbox: RunningSandbox, lead_id: int) -> tuple[int, int]:
+    """Whose the lead is, and whose its contact."""
+    headers = {"Authorization": "Bearer sandbox-token"}
+    lead, contact = (
+        requests.get(f"{sandbox.url}/api/v4/{path}", headers=headers, timeout=5).json()
+        for path in (f"leads/{lead_id}", f"contacts/{sandbox.control.state()['contacts'][0]['id']}")
+    )
+    return lead["responsible_user_id"], contact["responsible_user_id"]
+
+
+def test_a_new_lead_and_its_contact_are_whose_the_form_says(sandbox: RunningSandbox) -> None:
+    made = delivered(responsible_user=SALESPERSON_ID)
+    assert responsible(sandbox, made.lead_id) == (SALESPERSON_ID, SALESPERSON_ID)
+    delivered(responsible_user=CURRENT_USER_ID)  # what a manager decided since then stays
+    assert responsible(sandbox, made.lead_id) == (SALESPERSON_ID, SALESPERSON_ID)
+
+
+def test_whoever_left_the_account_keeps_no_lead_from_arriving(sandbox: RunningSandbox) -> None:
+    made = delivered(responsible_user=1)
+    assert responsible(sandbox, made.lead_id) == (CURRENT_USER_ID, CURRENT_USER_ID)
 
 
 # One person, however named -------------------------------------------------------------------

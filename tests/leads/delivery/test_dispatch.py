@@ -96,7 +96,7 @@ def test_a_form_is_not_accepted_within_somebodys_transaction(
     """It would not be committed when the caller is told that it is."""
     data = {"name": "Test User", "phone": "+77771112233"}
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
-        accept_submission(form=Submission.Form.EXPRESS, data=data, named=(), idempotency_key=None)
+        accept_submission(form="express", data=data, named=(), idempotency_key=None)
     assert Submission.objects.count() == 0
     assert messages_in(redis_server) == []
 

@@ -10,11 +10,13 @@ from leads.delivery.mapping import lead_request
 from leads.models import Submission
 from leads.remarks import Code, Remarks
 
+pytestmark = pytest.mark.django_db
+
 
 def submission(**values: object) -> Submission:
     return Submission(
         **{
-            "form": Submission.Form.EXPRESS,
+            "form_id": "express",
             "name": "Аида",
             "email": "Test@onai.academy",
             "phone": "8 (777) 111-22-33",
@@ -48,7 +50,7 @@ def test_the_person_goes_as_named_with_the_whole_reference() -> None:
 def test_each_form_and_payment_has_its_stage(
     settings: Settings, form: str, payment: str, setting: str
 ) -> None:
-    row = submission(form=form, payment_method=payment)
+    row = submission(form_id=form, payment_method=payment)
     assert lead_request(row).stage == getattr(settings, setting)
 
 
@@ -90,7 +92,7 @@ def test_the_note_of_an_express_form_reads_well() -> None:
 def test_the_note_of_a_proftest_has_its_answers_numbered() -> None:
     request = lead_request(
         submission(
-            form=Submission.Form.PROFTEST,
+            form_id="proftest",
             email="",
             answers={
                 "proftestAnswers": [
@@ -174,7 +176,7 @@ def test_what_is_said_beside_the_phone_alone_is_not_said_again() -> None:
 @pytest.mark.django_db
 def test_only_writes_that_met_no_answer_count_against_the_body() -> None:
     """An hour in which amoCRM answers nothing at all must not cost a lead its UTM fields."""
-    row = Submission.objects.create(form="express", name="Анна", email="a@b.kz", attempts=5)
+    row = Submission.objects.create(form_id="express", name="Анна", email="a@b.kz", attempts=5)
     for outcome in ("retry", "retry", "retry", "unknown", "come_back", "unknown"):
         row.delivery_attempts.create(started_at=row.created_at, duration_ms=1, outcome=outcome)
 

@@ -58,7 +58,7 @@ def undelivered(seconds: float, **values: Any) -> None:
     """A submission that was accepted so long ago and waits for its next try."""
     now = timezone.now()
     Submission.objects.create(
-        form="express",
+        form_id="express",
         name="N",
         created_at=now - timedelta(seconds=seconds),
         next_attempt_at=now + timedelta(hours=1),
@@ -132,7 +132,7 @@ def test_status_counts_deliveries_and_tells_of_a_pause(settings: Settings, viewe
     now = timezone.now()
     for status in ("accepted", "accepted", "failed", "delivered"):
         Submission.objects.create(
-            form="express",
+            form_id="express",
             name="N",
             status=status,
             next_attempt_at=now - timedelta(seconds=90),
@@ -299,7 +299,7 @@ def test_within_a_minute_of_502_to_everything_the_status_says_how_many_and_why(
 ) -> None:
     sandbox.control.fault("answer", path="/api/v4/.*", status=502, body="<html>", times=-1)
     rows = [
-        Submission.objects.create(form="express", name="N", email=f"p{number}@b.kz")
+        Submission.objects.create(form_id="express", name="N", email=f"p{number}@b.kz")
         for number in range(4)
     ]
     for row in rows:

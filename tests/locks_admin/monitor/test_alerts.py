@@ -57,13 +57,13 @@ def test_locks_that_need_a_look_are_told(locks: Locks) -> None:
 def test_what_keeps_leads_from_being_delivered_comes_first(locks: Locks) -> None:
     locks.put(state="orphan")
     due = timezone.now() - timedelta(seconds=90)
-    Submission.objects.create(form="express", name="N", next_attempt_at=due)
+    Submission.objects.create(form_id="express", name="N", next_attempt_at=due)
     assert codes() == ["late", "orphan"]
 
 
 def test_late_deliveries_are_not_told_beside_their_cause(locks: Locks, settings: Settings) -> None:
     due = timezone.now() - timedelta(seconds=90)
-    Submission.objects.create(form="express", name="N", next_attempt_at=due)
+    Submission.objects.create(form_id="express", name="N", next_attempt_at=due)
     away = Health(enabled=True, trouble="refused")
     found = alerts.find(away, stats.deliveries(), [], counted=counters.totals())
     assert [alert.code for alert in found] == ["redis"]
@@ -76,7 +76,7 @@ def undelivered(seconds: float, reason: str, **values: Any) -> None:
     """A submission that was accepted so long ago and waits for its next try."""
     now = timezone.now()
     Submission.objects.create(
-        form="express",
+        form_id="express",
         name="N",
         created_at=now - timedelta(seconds=seconds),
         next_attempt_at=now + timedelta(hours=1),

@@ -61,7 +61,7 @@ def test_the_lock_of_a_process_that_was_killed_is_orphaned_though_its_claim_stan
     killed = subprocess.Popen([sys.executable, "-c", ""])
     killed.wait()
     for name, pid in (("dead", killed.pid), ("alive", os.getpid())):
-        submission = Submission.objects.create(form="proftest", name="Test User")
+        submission = Submission.objects.create(form_id="proftest", name="Test User")
         holder = replace(Holder.here(str(submission.pk)), pid=pid)
         submission.lease_token = lease.token_prefix(holder.host, pid) + "0123456789abcdef"
         submission.leased_until = timezone.now() + timedelta(seconds=90)

@@ -397,9 +397,14 @@ def test_operators_have_what_they_need_and_no_more(operators: Group) -> None:
         "amocrm.change_duplicatelead",
         "leads.view_refusedform",
         "leads.change_refusedform",
+        "leads.change_landingform",
         "amocrm.change_mergeproposal",
         "amocrm.change_person",
         "amocrm.delete_ignoredidentity",
     } <= granted
     assert not [name for name in granted if name.startswith(("auth.", "authtoken."))]
-    assert [name for name in granted if ".add_" in name] == ["amocrm.add_ignoredidentity"]
+    assert {name for name in granted if ".add_" in name} == {
+        "amocrm.add_ignoredidentity",
+        "leads.add_landingform",
+        "leads.add_formfield",
+    }
