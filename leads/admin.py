@@ -20,9 +20,10 @@ from amocrm.account.links import lead_url
 from leads import conf
 from leads.delivery import dispatch, lease
 from leads.forms.page import LandingFormAdmin
-from leads.models import DeliveryAttempt, LandingForm, RefusedForm, Submission
+from leads.models import DeliveryAttempt, LandingForm, RefusedForm, Sender, Submission
 from leads.refused.page import RefusedFormAdmin
 from leads.remarks import sentence
+from leads.senders.page import SenderAdmin
 
 if TYPE_CHECKING:
     _SubmissionAdmin = admin.ModelAdmin[Submission]
@@ -172,6 +173,7 @@ class SubmissionAdmin(_SubmissionAdmin):
 
 admin.site.register(LandingForm, LandingFormAdmin)
 admin.site.register(RefusedForm, RefusedFormAdmin)
+admin.site.register(Sender, SenderAdmin)
 
 
 def _revive(submission: Submission) -> bool:

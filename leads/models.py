@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import cached_property
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -124,6 +125,43 @@ class FormField(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+
+class Sender(models.Model):
+    """Who sends a form for its visitors, known by a key: its address is not theirs."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    form = models.ForeignKey(
+        LandingForm, on_delete=models.PROTECT, related_name="senders", verbose_name=_("form")
+    )
+    per_minute = models.PositiveIntegerField(
+        _("forms a minute"),
+        default=600,
+        validators=[MinValueValidator(1)],
+        help_text=_("What comes beyond that is answered 429."),
+    )
+    wants_200 = models.BooleanField(
+        _("answer exactly 200"),
+        default=False,
+        help_text=_("Some senders take 202 for a failure."),
+    )
+    is_active = models.BooleanField(_("in use"), default=True)
+    key_start = models.CharField(_("key begins with"), max_length=8, editable=False)
+    key_digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("sender")
+        verbose_name_plural = _("senders")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def client(self) -> str:
+        """What its submissions have for :attr:`Submission.client`."""
+        return f"key:{self.pk}"
 
 
 class Submission(models.Model):

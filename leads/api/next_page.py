@@ -12,16 +12,16 @@ from leads.models import LandingForm
 FIELD = "_next"
 
 
-def next_page(sent: Form, form: LandingForm, *, is_from_builder: bool) -> str | None:
+def next_page(sent: Form, form: LandingForm, *, is_visitors: bool) -> str | None:
     """The address in ``_next`` if it lies on a page of ours: whoever else could be named there
-    would borrow our name. Else the form's own, where no builder waits for an answer. Only a form
+    would borrow our name. Else the form's own, where a visitor waits for a page. Only a form
     that a browser sent by itself is led anywhere."""
     if not sent.is_encoded:
         return None
     address = sent.get(FIELD)
     if isinstance(address, str) and _is_plain(address) and _origin(address) in _pages(form):
         return address
-    return None if is_from_builder else form.next_page or None
+    return form.next_page or None if is_visitors else None
 
 
 def _pages(form: LandingForm) -> frozenset[str]:

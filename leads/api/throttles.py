@@ -17,12 +17,18 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
 from leads import conf
+from leads.models import Sender
 
 #: About so many addresses are remembered; those longest unheard of are forgotten first.
 MAX_CLIENTS = 10_000
 
 
-def client_of(request: Request, trusted_proxies: int) -> str:
+def client_of(request: Request, sender: Sender | None) -> str:
+    """Who a form is from: the sender whose key came with it, else the caller's address."""
+    return sender.client if sender else address_of(request, conf.current().trusted_proxies)
+
+
+def address_of(request: Request, trusted_proxies: int) -> str:
     """The caller's address: what the outermost trusted proxy saw. IPv6: the /64 network.
 
     Whatever stands further left in ``X-Forwarded-For`` was written by the caller.
@@ -65,10 +71,12 @@ class LandingThrottle(SimpleRateThrottle):
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         """What the history of this caller is kept under; ``None``: not counted."""
-        return f"{self.scope}:{client_of(request, conf.current().trusted_proxies)}"
+        return f"{self.scope}:{client_of(request, getattr(view, 'sender', None))}"
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Whether the call may go on; otherwise ``wait()`` says for how long not."""
+        if sender := getattr(view, "sender", None):
+            self.num_requests, self.duration = sender.per_minute, 60
         with self._lock:
             return super().allow_request(request, view)
 

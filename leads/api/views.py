@@ -18,7 +18,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from amocrm.text.printable import is_printable
-from leads import conf
 from leads.api import builders, refusal
 from leads.api.exceptions import (
     IdempotencyKeyReused,
@@ -31,7 +30,8 @@ from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextPars
 from leads.api.serializers import LandingSerializer, serializer_of
 from leads.api.throttles import LandingThrottle, StatusThrottle, client_of
 from leads.intake import Accepted, KeyReused, accept_submission, digest_of
-from leads.models import LandingForm, Submission
+from leads.models import LandingForm, Sender, Submission
+from leads.senders.keys import sender_of
 
 _MAX_KEY = 255
 
@@ -80,6 +80,7 @@ class FormView(LandingView):
 
     _slug = ""
     _form: LandingForm | None = None
+    sender: Sender | None = None
     _counted: Sequence[Any] = ()
     _sent: Form
     _read: LandingSerializer
@@ -104,6 +105,7 @@ class FormView(LandingView):
         slug = kwargs.get("slug", self._slug)
         self._sent, self._read = Form(), serializer_of(slug)(data={})  # nothing yet
         self._form = LandingForm.objects.filter(pk=slug).first()
+        self.sender = sender_of(request, self._form)
         super().initial(request, *args, **kwargs)
 
     def post(self, request: Request, slug: str = "") -> Response:
@@ -119,11 +121,13 @@ class FormView(LandingView):
         if self._form is None or not self._form.is_active:
             raise NoSuchForm
         accepted = self._accept(request, read, self._form)
-        if page := next_page(self._sent, self._form, is_from_builder=read.is_from_builder):
+        is_visitors = self.sender is None and not read.is_from_builder
+        if page := next_page(self._sent, self._form, is_visitors=is_visitors):
             # 303: whatever was posted, the page is fetched.
             return Response(status=status.HTTP_303_SEE_OTHER, headers={"Location": page})
         # Some builders take everything but exactly 200 for a failure, and tell the visitor so.
-        done = status.HTTP_200_OK if read.is_from_builder else status.HTTP_202_ACCEPTED
+        wants_200 = self.sender.wants_200 if self.sender else read.is_from_builder
+        done = status.HTTP_200_OK if wants_200 else status.HTTP_202_ACCEPTED
         return Response(_accepted(request, accepted), status=done)
 
     def _accept(self, request: Request, read: builders.Read, form: LandingForm) -> Accepted:
@@ -135,7 +139,7 @@ class FormView(LandingView):
                 named=self._read.named,
                 idempotency_key=key,
                 body=body,
-                client=client_of(request, conf.current().trusted_proxies),
+                client=client_of(request, self.sender),
             )
         except KeyReused as error:
             raise IdempotencyKeyReused from error

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
-from leads.api.throttles import MAX_CLIENTS, LandingThrottle, StatusThrottle, client_of
+from leads.api.throttles import MAX_CLIENTS, LandingThrottle, StatusThrottle, address_of
 
 VIEW = APIView()
 
@@ -154,15 +154,15 @@ def test_nothing_shared_between_processes_is_asked() -> None:
     ],
 )
 def test_a_client_is_an_address_or_an_ipv6_network(address: str, client: str) -> None:
-    assert client_of(request_from(address), 0) == client
-    assert client_of(request_from("10.0.0.1", HTTP_X_FORWARDED_FOR=f"x, {address}"), 1) == (
+    assert address_of(request_from(address), 0) == client
+    assert address_of(request_from("10.0.0.1", HTTP_X_FORWARDED_FOR=f"x, {address}"), 1) == (
         client if address else "10.0.0.1"
     )
 
 
 def test_what_the_caller_wrote_into_forwarded_for_does_not_count() -> None:
     request = request_from("192.0.2.9", HTTP_X_FORWARDED_FOR="6.6.6.6, 198.51.100.1, 10.0.0.1")
-    assert [client_of(request, trusted) for trusted in range(5)] == [
+    assert [address_of(request, trusted) for trusted in range(5)] == [
         "192.0.2.9",
         "10.0.0.1",
         "198.51.100.1",
