@@ -28,6 +28,7 @@ class Event(StrEnum):
     PERSON_CHANGED = "claim_lost"
     LEASE_LOST = "lease_lost"
     FORM_REFUSED = "form_refused"
+    QUARANTINED = "quarantined"
     ADOPTED = "adopted"
     RELEASED = "released"
     MERGED = "united"

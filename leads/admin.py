@@ -35,7 +35,16 @@ else:
 
 _RECEIVED = ("id", "form", "created_at", "client")
 _PERSON = ("name", "email", "phone")
-_SENT = ("source", "campaign_slug", "payment_method", "answers", "utm", "metadata", "told_remarks")
+_SENT = (
+    "source",
+    "campaign_slug",
+    "payment_method",
+    "answers",
+    "utm",
+    "metadata",
+    "consent",
+    "told_remarks",
+)
 _DELIVERY = (
     "status",
     "attempts",
@@ -108,7 +117,7 @@ class SubmissionAdmin(_SubmissionAdmin):
     date_hierarchy = "created_at"
     list_per_page = 50
     show_full_result_count = False
-    actions = ("deliver_again",)
+    actions = ("deliver_again", "release")
     inlines = (DeliveryAttemptInline,)
     fieldsets = (
         (None, {"fields": _RECEIVED}),
@@ -170,10 +179,38 @@ class SubmissionAdmin(_SubmissionAdmin):
             text = str(_("Everything selected is delivered, or is being delivered just now."))
             self.message_user(request, text, messages.WARNING)
 
+    @admin.action(description=_("Release from quarantine"), permissions=("change",))
+    def release(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
+        """Deliver what was only suspected: it is somebody's."""
+        released = []
+        with transaction.atomic():
+            for submission in queryset.order_by("pk"):
+                if _release(submission):
+                    self.log_change(request, submission, _("Release from quarantine"))
+                    released.append(submission.pk)
+            transaction.on_commit(partial(dispatch.dispatch, released), robust=True)
+        if released:
+            text = ngettext(
+                "%(count)d submission is released and will be delivered.",
+                "%(count)d submissions are released and will be delivered.",
+                len(released),
+            )
+            self.message_user(request, text % {"count": len(released)}, messages.SUCCESS)
+        else:
+            self.message_user(
+                request, str(_("Nothing selected is in quarantine.")), messages.WARNING
+            )
+
 
 admin.site.register(LandingForm, LandingFormAdmin)
 admin.site.register(RefusedForm, RefusedFormAdmin)
 admin.site.register(Sender, SenderAdmin)
+
+
+def _release(submission: Submission) -> bool:
+    kept_back = Submission.objects.filter(status=Submission.Status.QUARANTINED, pk=submission.pk)
+    now = timezone.now()
+    return bool(kept_back.update(status=Submission.Status.ACCEPTED, next_attempt_at=now))
 
 
 def _revive(submission: Submission) -> bool:

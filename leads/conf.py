@@ -19,6 +19,7 @@ class LeadsSettings:
     trusted_proxies: int
     pages: frozenset[str]
     repeat_within: timedelta
+    form_min_seconds: float
     redis_enabled: bool
     dispatch_options: dict[str, Any]
     dispatch_expires: int
@@ -36,6 +37,7 @@ def current() -> LeadsSettings:
         trusted_proxies=settings.TRUSTED_PROXIES,
         pages=frozenset(settings.LANDING_ALLOWED_ORIGINS),
         repeat_within=timedelta(seconds=settings.REPEAT_SECONDS),
+        form_min_seconds=settings.FORM_MIN_SECONDS,
         redis_enabled=settings.REDIS_ENABLED,
         dispatch_options=settings.DISPATCH_TRANSPORT_OPTIONS,
         dispatch_expires=settings.DISPATCH_EXPIRES,

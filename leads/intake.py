@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from amocrm import log_context
+from amocrm import counters, log_context
 from amocrm.identity import IdentityKey
 from leads import conf
 from leads.delivery.dispatch import dispatch
@@ -41,12 +41,14 @@ def accept_submission(
     idempotency_key: str | None,
     body: object = None,
     client: str = "",
+    is_suspect: bool = False,
 ) -> Accepted:
     """Keep a validated form; on return it is committed.
 
     ``form`` is the slug, ``data`` has the names of the model's fields, ``named`` is whom the log
     names. ``body`` (what was sent, parsed; ``data`` if not given) tells a repetition from another
     form: with a key always, without one for as long as the settings say. ``client`` is who sent it.
+    One that ``is_suspect`` is kept in quarantine, for an operator to release.
     Neither Redis nor the CRM is needed. Raises :class:`KeyReused`.
     """
     digest = digest_of(dict(data) if body is None else body)
@@ -55,6 +57,7 @@ def accept_submission(
         client=client,
         idempotency_key=idempotency_key or None,
         body_digest=digest,
+        status=Submission.Status.QUARANTINED if is_suspect else Submission.Status.ACCEPTED,
         **data,
     )
     known = _find(form, idempotency_key) if idempotency_key else _repeated(submission)
@@ -66,20 +69,27 @@ def accept_submission(
             if known is None:
                 raise
         else:
-            return Accepted(id=submission.pk, status=submission.status)
+            return Accepted(id=submission.pk, status=submission.told_status)
     if known.body_digest != digest:
         raise KeyReused
     if not idempotency_key:
         _log("🔁 Repeated %s, answered like the first one", known, named)
-    return Accepted(id=known.pk, status=known.status)
+    return Accepted(id=known.pk, status=known.told_status)
 
 
 def _insert(submission: Submission, named: Iterable[IdentityKey]) -> None:
     with transaction.atomic(durable=True):
         submission.save(force_insert=True)
-        accepted = partial(_log, "📥 Accepted %s", submission, named)
-        transaction.on_commit(accepted, robust=True)
-        transaction.on_commit(partial(dispatch, [submission.pk]), robust=True)
+        transaction.on_commit(partial(_announce, submission, named), robust=True)
+
+
+def _announce(submission: Submission, named: Iterable[IdentityKey]) -> None:
+    if submission.status == Submission.Status.QUARANTINED:
+        _log("🚧 Quarantined %s", submission, named)
+        counters.count(counters.Event.QUARANTINED)
+    else:
+        _log("📥 Accepted %s", submission, named)
+        dispatch([submission.pk])
 
 
 def digest_of(body: object) -> str:

@@ -171,6 +171,7 @@ class Submission(models.Model):
         ACCEPTED = "accepted", _("accepted")
         DELIVERED = "delivered", _("delivered")
         FAILED = "failed", _("failed")
+        QUARANTINED = "quarantined", _("quarantined")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     form = models.ForeignKey(
@@ -202,6 +203,11 @@ class Submission(models.Model):
         _("remarks"), default=list, db_default=models.Value([], models.JSONField()), blank=True
     )
 
+    # Text, time and page of the visitor's consent, as far as they were sent.
+    consent = models.JSONField(
+        _("consent"), default=dict, db_default=models.Value({}, models.JSONField()), blank=True
+    )
+
     # Idempotency, as the landing asked for it. No key is NULL: those never collide.
     idempotency_key = models.CharField(  # noqa: DJ001
         max_length=255, null=True, blank=True, editable=False
@@ -212,7 +218,7 @@ class Submission(models.Model):
 
     # Where its delivery stands.
     status = models.CharField(
-        _("status"), max_length=9, choices=Status.choices, default=Status.ACCEPTED
+        _("status"), max_length=11, choices=Status.choices, default=Status.ACCEPTED
     )
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt at"), default=timezone.now)
@@ -252,6 +258,12 @@ class Submission(models.Model):
 
     def __str__(self) -> str:
         return f"{self.form_id} {self.id}"
+
+    @property
+    def told_status(self) -> str:
+        """What anybody is told: whoever is in quarantine is not to know."""
+        is_kept_back = self.status == self.Status.QUARANTINED
+        return str(self.Status.ACCEPTED if is_kept_back else self.status)
 
     @cached_property
     def named(self) -> frozenset[IdentityKey]:

@@ -28,6 +28,7 @@ FIELDS = {
     "proftestAnswers": gettext_lazy("answers"),
     "files": gettext_lazy("files"),
     "form": gettext_lazy("form"),
+    "consent": gettext_lazy("consent"),
 }
 
 
@@ -43,6 +44,8 @@ class Code(StrEnum):
     FILES = "files"  # their names
     REFUSED = "refused"  # what the sender was told
     MENDED = "mended"  # when it came
+    TRAPPED = "trapped"  # what stood in the trap
+    TOO_FAST = "too_fast"  # after how many seconds
 
 
 _SENTENCES = {
@@ -56,6 +59,8 @@ _SENTENCES = {
     Code.TOO_MANY: gettext_noop("%(field)s: too much, only the first %(value)s values were kept"),
     Code.FILES: gettext_noop("%(field)s: not kept: %(value)s"),
     Code.REFUSED: gettext_noop("%(field)s: the sender was told: %(value)s"),
+    Code.TRAPPED: gettext_noop("%(field)s: a field that no visitor sees was filled in: %(value)s"),
+    Code.TOO_FAST: gettext_noop("%(field)s: sent after %(value)s s, faster than people are"),
     Code.MENDED: gettext_noop("%(field)s: refused at %(value)s, mended by an operator"),
 }
 

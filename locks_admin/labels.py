@@ -54,6 +54,7 @@ COUNTER_NAMES = {
     "claim_lost": _("person changed meanwhile"),
     "lease_lost": _("delivery passed on"),
     "form_refused": _("form refused"),
+    "quarantined": _("form quarantined"),
     "adopted": _("lead adopted"),
     "released": _("claim released"),
     "united": _("people united"),

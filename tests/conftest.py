@@ -89,6 +89,7 @@ ENVIRONMENT = {
     "LANDING_ALLOWED_ORIGINS": "https://landing.example",
     "LANDING_THROTTLE": "1000000/min",
     "REPEAT_SECONDS": "0",  # most tests post one body again and again
+    "FORM_MIN_SECONDS": "1",
     "TRUSTED_PROXIES": "0",
     "METRICS_TOKEN": "",
     "LOG_FORMAT": "console",

@@ -147,6 +147,31 @@ class ProftestAnswersField(LenientField):
         return answer | {"answer": copy.of(given.get("answer"))}
 
 
+class ConsentField(LenientField):
+    """A tick, the text that was agreed to, or an object of ``text``, ``at`` and ``page``."""
+
+    nothing = dict
+    _yes = ("on", "yes", "true", "1", "да")
+    _no = ("off", "no", "false", "0", "нет")
+    _parts = (("text", 2000), ("at", 64), ("page", 2000))
+
+    def read(self, data: Any) -> dict[str, str]:
+        """The parts that were sent; of a tick alone an empty text."""
+        data = from_json(data)
+        if isinstance(data, bool):
+            data = "on" if data else "off"
+        if not isinstance(data, dict):
+            text = self.one_text(data, 2000)
+            if text.lower() in self._no:
+                return {}
+            return {"text": "" if text.lower() in self._yes else text} if text else {}
+        return {
+            part: self.one_text(data[part], longest, part=part)
+            for part, longest in self._parts
+            if data.get(part)
+        }
+
+
 class UtmField(LenientField):
     """``{"utm_source": "…", …}`` as lower-case keys to texts; empty ones are left out."""
 

@@ -13,6 +13,7 @@ from leads import conf
 from leads.api.fields import (
     AnswersField,
     ChoiceField,
+    ConsentField,
     ObjectField,
     ProftestAnswersField,
     TextField,
@@ -51,6 +52,7 @@ class LandingSerializer(serializers.Serializer[Any]):
     campaignSlug = TextField(255, source="campaign_slug")
     utmParams = UtmField(source="utm")
     metadata = ObjectField()
+    consent = ConsentField()
     # What a builder of forms sends besides: leads.api.builders.
     moreAnswers = AnswersField()
 

@@ -28,6 +28,7 @@ from leads.api.exceptions import (
 from leads.api.next_page import next_page
 from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextParser
 from leads.api.serializers import LandingSerializer, serializer_of
+from leads.api.suspicion import suspicion_of
 from leads.api.throttles import LandingThrottle, StatusThrottle, client_of
 from leads.intake import Accepted, KeyReused, accept_submission, digest_of
 from leads.models import LandingForm, Sender, Submission
@@ -120,7 +121,10 @@ class FormView(LandingView):
         self._read.is_valid(raise_exception=True)
         if self._form is None or not self._form.is_active:
             raise NoSuchForm
-        accepted = self._accept(request, read, self._form)
+        suspicion = suspicion_of(self._sent)
+        if suspicion:
+            self._read.remarks.add("form", *suspicion)
+        accepted = self._accept(request, read, self._form, is_suspect=bool(suspicion))
         is_visitors = self.sender is None and not read.is_from_builder
         if page := next_page(self._sent, self._form, is_visitors=is_visitors):
             # 303: whatever was posted, the page is fetched.
@@ -130,7 +134,9 @@ class FormView(LandingView):
         done = status.HTTP_200_OK if wants_200 else status.HTTP_202_ACCEPTED
         return Response(_accepted(request, accepted), status=done)
 
-    def _accept(self, request: Request, read: builders.Read, form: LandingForm) -> Accepted:
+    def _accept(
+        self, request: Request, read: builders.Read, form: LandingForm, *, is_suspect: bool
+    ) -> Accepted:
         key, body = _key_and_body(request, self._sent, read, self._read)
         try:
             return accept_submission(
@@ -139,6 +145,7 @@ class FormView(LandingView):
                 named=self._read.named,
                 idempotency_key=key,
                 body=body,
+                is_suspect=is_suspect,
                 client=client_of(request, self.sender),
             )
         except KeyReused as error:
@@ -171,7 +178,7 @@ class SubmissionStatusView(LandingView):
         body: dict[str, Any] = {
             "success": True,
             "leadId": str(submission.pk),
-            "status": submission.status,
+            "status": submission.told_status,
         }
         if _may_see(request.user):
             body |= _for_staff(submission)
@@ -242,6 +249,7 @@ def _may_see(user: Any) -> bool:
 def _for_staff(submission: Submission) -> dict[str, Any]:
     waiting = submission.status == Submission.Status.ACCEPTED
     return {
+        "status": submission.status,
         "action": submission.action or None,
         "amocrmLeadId": submission.lead_id,
         "attempts": submission.attempts,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
-from django.utils import translation
+from django.utils import timezone, translation
 
 from amocrm.contract import LeadRequest
 from leads import conf
@@ -71,7 +72,26 @@ def _note_lines(submission: Submission) -> Iterator[str]:
         yield ""
         yield "Метки рекламы:"
         yield from _labelled(*submission.utm.items())
+    yield from _consent_lines(submission.consent)
     yield from _remark_lines(submission.remarks)
+
+
+def _consent_lines(consent: dict[str, str]) -> Iterator[str]:
+    if not consent:
+        return
+    text = consent.get("text")
+    parts = (f"«{text}»" if text else "дано", _moment(consent.get("at", "")), consent.get("page"))
+    yield ""
+    yield f"Согласие: {', '.join(part for part in parts if part)}"
+
+
+def _moment(text: str) -> str:
+    """A moment in ISO 8601 as people here read it, anything else as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{timezone.localtime(moment):%d.%m.%Y %H:%M}" if moment.tzinfo else text
 
 
 def _remark_lines(remarks: Iterable[dict[str, str]]) -> Iterator[str]:
