@@ -30,6 +30,7 @@ from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextPars
 from leads.api.serializers import LandingSerializer, serializer_of
 from leads.api.suspicion import suspicion_of
 from leads.api.throttles import LandingThrottle, StatusThrottle, client_of
+from leads.api.visitor_page import visitor_page, wants_page
 from leads.intake import Accepted, KeyReused, accept_submission, digest_of
 from leads.models import LandingForm, Sender, Submission
 from leads.senders.keys import sender_of
@@ -83,7 +84,7 @@ class FormView(LandingView):
     _form: LandingForm | None = None
     sender: Sender | None = None
     _counted: Sequence[Any] = ()
-    _sent: Form
+    _sent = Form()
     _read: LandingSerializer
 
     def get_throttles(self) -> list[Any]:
@@ -100,6 +101,12 @@ class FormView(LandingView):
             if self.request.method == "POST" and _is_refusal(exc):
                 refusal.report_and_keep(exc, self.request, self._sent, self._read, self._form)
         return super().handle_exception(exc)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """As usual; a page where a visitor waits for one."""
+        if isinstance(response, Response) and response.data and wants_page(request, self._sent):
+            response = visitor_page(request, response)
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Find the form, then as usual."""

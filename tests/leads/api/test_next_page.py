@@ -84,3 +84,45 @@ def test_a_script_gets_its_json(api: APIClient, page: Any) -> None:
 
 def test_a_refused_form_leads_nowhere(api: APIClient) -> None:
     assert post(api, THANKS, phone="1").status_code == 400
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def navigated(api: APIClient, body: dict[str, str], **headers: str) -> Any:
+    encoded = urlencode(body)
+    return api.generic(
+        "POST", SUBMIT_URL, encoded, content_type=FORM, headers={**BROWSER, **headers}
+    )
+
+
+def test_a_visitor_without_a_page_to_go_to_is_thanked(api: APIClient) -> None:
+    answer = navigated(api, PERSON)
+    assert (answer.status_code, answer["Content-Type"]) == (202, "text/html; charset=utf-8")
+    assert "<h1>Спасибо</h1>" in answer.content.decode()
+    assert answer["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("ru", "Укажите номер телефона."), ("en", "Enter your phone number.")],
+)
+def test_a_visitor_reads_what_was_wrong(api: APIClient, language: str, told: str) -> None:
+    answer = navigated(api, {"name": "<b>Анна"}, **{"Accept-Language": language})
+    assert (answer.status_code, f"<p>{told}</p>" in answer.content.decode()) == (400, True)
+
+
+def test_whoever_is_too_quick_reads_so_and_when_to_come_back(
+    api: APIClient, settings: Settings
+) -> None:
+    settings.LANDING_THROTTLE = "1/hour"
+    navigated(api, PERSON)
+    answer = navigated(api, PERSON | {"name": "Дана"})
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 3000
+
+
+def test_scripts_and_servers_read_json(api: APIClient) -> None:
+    assert post(api, "").json()["success"] is True
+    answer = api.post(SUBMIT_URL, {}, format="json", headers=BROWSER)
+    assert answer.json()["success"] is False
