@@ -16,6 +16,7 @@ from amocrm import counters, log_context
 from amocrm.identity import IdentityKey
 from leads import conf
 from leads.delivery.dispatch import dispatch
+from leads.delivery.fairness import turn_of
 from leads.models import Submission
 
 logger = log_context.get_logger(__name__)
@@ -62,6 +63,7 @@ def accept_submission(
     )
     known = _find(form, idempotency_key) if idempotency_key else _repeated(submission)
     if known is None:
+        submission.turn_at = turn_of(client, submission.created_at)
         try:
             _insert(submission, named)
         except IntegrityError:  # its twin was quicker

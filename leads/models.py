@@ -9,6 +9,7 @@ from functools import cached_property
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -186,6 +187,8 @@ class Submission(models.Model):
     # Whose limit it counts against: an address, an IPv6 network, or the name of a sender's key.
     # Empty for what came before this was kept. The database knows the default: see `remarks`.
     client = models.CharField(_("sent from"), max_length=64, blank=True, db_default="")
+    # Who is due is delivered in this order: leads.delivery.fairness.
+    turn_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
 
     # What was sent, as it was sent, less what nobody can see.
     name = models.CharField(_("name"), max_length=255, blank=True)
@@ -250,7 +253,7 @@ class Submission(models.Model):
             ),
         )
         indexes = (
-            models.Index(fields=("status", "next_attempt_at")),
+            models.Index(fields=("status", "turn_at", "next_attempt_at")),
             models.Index(fields=("waiting_for",)),
             models.Index(fields=("delivered_at",)),
             models.Index(fields=("client", "created_at")),

@@ -1,4 +1,8 @@
-"""What Celery runs. A message only says that there is work: any may be lost, or come twice."""
+"""What Celery runs. A message only says that there is work: any may be lost, or come twice.
+
+Which submission a worker delivers is decided when it comes to it. The broker hands messages out in
+the order in which they came, so those of one sender may stand before everybody else's.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from amocrm.errors import AmoError
 from leads.delivery import backlog
 from leads.delivery.attempt import deliver
 from leads.delivery.dispatch import DELIVER_TASK
+from leads.delivery.fairness import deliver_next
 from leads.delivery.sweep import dispatch_due
 
 logger = logging.getLogger(__name__)
@@ -19,8 +24,14 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name=DELIVER_TASK)
 def deliver_submission(submission_id: str) -> None:
-    """Deliver one submission if it is due and not leased already."""
-    deliver(UUID(submission_id))
+    """Make one attempt: for the submission whose turn it is, which need not be this one.
+
+    Each submission that becomes due sends a message, and each attempt takes one that is due, so
+    there are messages enough for all of them. Ours is left for when nothing is due by our clock,
+    which may be behind the one that found it so.
+    """
+    if deliver_next() is None:
+        deliver(UUID(submission_id))
 
 
 @shared_task(name="leads.tasks.sweep")

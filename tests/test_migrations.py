@@ -78,6 +78,7 @@ def test_what_the_first_version_wrote_is_there_under_the_names_of_today() -> Non
     submission = apps.get_model("leads", "Submission").objects.get(pk=rows["submission"])
     assert submission.dispatched_at == submission.leased_until == rows["now"]
     assert submission.lease_token == "web/1/x"
+    assert submission.turn_at == submission.created_at
     assert submission.remarks == []
 
     back = migrated(FIRST)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from itertools import takewhile
 from uuid import UUID
 
 from django.db import transaction
@@ -17,12 +16,11 @@ from amocrm.api import pause
 from leads.delivery import dispatch, lease
 from leads.delivery.attempt import deliver
 from leads.delivery.connections import drop_old_connections
+from leads.delivery.fairness import Deliver, deliver_next, in_turn
 from leads.models import DeliveryAttempt, Submission
 
 #: Until then the message may still be on its way, or a worker at it.
 DISPATCH_AGAIN_AFTER = timedelta(seconds=30)
-
-Deliver = Callable[[UUID], DeliveryAttempt.Outcome | None]
 
 
 def dispatch_due(limit: int = 100) -> int:
@@ -44,7 +42,8 @@ def dispatch_due(limit: int = 100) -> int:
 def _choose(limit: int) -> list[UUID]:
     now = timezone.now()
     not_lately = Q(dispatched_at=None) | Q(dispatched_at__lt=now - DISPATCH_AGAIN_AFTER)
-    ids = _oldest(limit, not_lately)
+    due = in_turn(lease.due(now).filter(not_lately))
+    ids = list(due.values_list("pk", flat=True)[:limit])
     if not ids:
         return []
     chosen = set()
@@ -64,22 +63,19 @@ def deliver_due(
 ) -> Counter[str]:
     """Deliver at most ``limit`` due submissions in this process; how many ended how.
 
-    For running without Celery. Stops between two submissions when ``is_stopped()``.
+    For running without Celery. Each time it is the one whose turn it is by then. Stops between two
+    submissions when ``is_stopped()``.
     """
     counts: Counter[str] = Counter()
     probe.probe_if_due()
     if pause.current():
         return counts
-    for submission_id in takewhile(lambda _: not is_stopped(), _oldest(limit)):
+    while counts.total() < limit and not is_stopped():
         drop_old_connections()
-        outcome = deliver(submission_id)
-        if outcome is not None:
-            counts[outcome.value] += 1
+        outcome = deliver_next(deliver)
+        if outcome is None:
+            break
+        counts[outcome.value] += 1
         if outcome == DeliveryAttempt.Outcome.PAUSED:
             break
     return counts
-
-
-def _oldest(limit: int, *conditions: Q) -> list[UUID]:
-    rows = lease.due(timezone.now()).filter(*conditions).order_by("next_attempt_at", "pk")
-    return list(rows.values_list("pk", flat=True)[:limit])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
 
@@ -39,14 +38,6 @@ def test_a_message_that_is_late_is_worthless() -> None:
         entry["task"]: entry["options"]["expires"] for entry in app.conf.beat_schedule.values()
     }
     assert beats == {tasks.sweep.name: 360, tasks.find_duplicate_leads.name: 3600}
-
-
-def test_one_submission_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
-    delivered: list[UUID] = []
-    monkeypatch.setattr(tasks, "deliver", delivered.append)
-    wanted = uuid4()
-    tasks.deliver_submission(str(wanted))
-    assert delivered == [wanted]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from pytest_django import Settings
 from amocrm.api import pause
 from amocrm.conf import current
 from leads.delivery import dispatch, sweep
+from leads.delivery.fairness import Deliver
 from leads.models import DeliveryAttempt, Submission
 from tests.leads.conftest import Create
 from tests.servers import RedisServer
@@ -27,16 +28,14 @@ NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.django_db
-def test_due_submissions_are_dispatched_oldest_first(
-    create: Create, dispatched: list[UUID]
-) -> None:
+def test_due_submissions_are_dispatched_in_turn(create: Create, dispatched: list[UUID]) -> None:
     now = timezone.now()
-    young, old = create(next_attempt_at=now - SECOND), create(next_attempt_at=now - 9 * SECOND)
-    create(next_attempt_at=NEVER)
+    young, old = create(turn_at=now - SECOND), create(turn_at=now - 9 * SECOND)
+    create(next_attempt_at=NEVER, turn_at=now - 20 * SECOND)
     create(status="delivered")
     create(status="failed")
     create(leased_until=NEVER)
-    expired = create(next_attempt_at=now - 5 * SECOND, leased_until=now - SECOND)
+    expired = create(turn_at=now - 5 * SECOND, leased_until=now - SECOND)
     assert sweep.dispatch_due() == 3
     assert dispatched == [old.pk, expired.pk, young.pk]
 
@@ -123,37 +122,42 @@ def test_sweeps_at_the_same_time_dispatch_each_submission_once(
     assert Counter(dispatched) == Counter(dict.fromkeys(rows, 1))
 
 
+def ending(*outcomes: DeliveryAttempt.Outcome) -> tuple[Deliver, list[UUID]]:
+    """A delivery that ends so, one after another (the last one for all that follow), and what it
+    was asked for."""
+    asked: list[UUID] = []
+
+    def deliver(pk: UUID) -> DeliveryAttempt.Outcome:
+        asked.append(pk)
+        Submission.objects.filter(pk=pk).update(next_attempt_at=NEVER)
+        return outcomes[min(len(asked), len(outcomes)) - 1]
+
+    return deliver, asked
+
+
 @pytest.mark.django_db
 def test_without_celery_due_submissions_are_delivered_here(create: Create) -> None:
     now = timezone.now()
-    late, early = create(next_attempt_at=now - SECOND), create(next_attempt_at=now - 9 * SECOND)
+    late, early = create(turn_at=now - SECOND), create(turn_at=now - 9 * SECOND)
     create(next_attempt_at=NEVER)
-    delivered: list[UUID] = []
-
-    def deliver(pk: UUID) -> DeliveryAttempt.Outcome | None:
-        delivered.append(pk)
-        return Outcome.DELIVERED if pk == late.pk else None
-
-    assert sweep.deliver_due(deliver=deliver) == Counter(delivered=1)
-    assert delivered == [early.pk, late.pk]
+    deliver, asked = ending(Outcome.RETRY, Outcome.DELIVERED)
+    assert sweep.deliver_due(deliver=deliver) == Counter(retry=1, delivered=1)
+    assert asked == [early.pk, late.pk]
 
 
 @pytest.mark.django_db
-def test_delivering_here_stops_between_two_submissions(create: Create) -> None:
-    create(), create(), create()
-    delivered: list[UUID] = []
-
-    def deliver(pk: UUID) -> DeliveryAttempt.Outcome:
-        delivered.append(pk)
-        return Outcome.DELIVERED
-
-    sweep.deliver_due(deliver=deliver, is_stopped=lambda: len(delivered) == 2)
-    assert len(delivered) == 2
+def test_delivering_here_stops_between_two_submissions_and_at_its_limit(create: Create) -> None:
+    create(), create(), create(), create()
+    deliver, asked = ending(Outcome.DELIVERED)
+    sweep.deliver_due(deliver=deliver, is_stopped=lambda: len(asked) == 2)
+    assert len(asked) == 2
+    assert sweep.deliver_due(limit=1, deliver=deliver) == Counter(delivered=1)
 
 
 @pytest.mark.django_db
 def test_delivering_here_ends_with_a_pause(create: Create) -> None:
     create(), create()
-    assert sweep.deliver_due(deliver=lambda _: Outcome.PAUSED) == Counter(paused=1)
+    deliver, _ = ending(Outcome.PAUSED)
+    assert sweep.deliver_due(deliver=deliver) == Counter(paused=1)
     pause.begin(current().account, "token", "The token was revoked")
-    assert sweep.deliver_due(deliver=lambda _: Outcome.DELIVERED) == Counter()
+    assert sweep.deliver_due(deliver=deliver) == Counter()

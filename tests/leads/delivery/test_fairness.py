@@ -1,0 +1,178 @@
+"""Whoever sends many forms delays nobody who sends one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from amocrm.contract import LeadRequest, LeadResult, Progress
+from amocrm.sandbox.server import RunningSandbox
+from config.celery import WORKER_OPTIONS
+from leads import tasks
+from leads.delivery import fairness, sweep
+from leads.delivery.attempt import deliver
+from leads.intake import accept_submission
+from leads.models import DeliveryAttempt, Submission
+from tests.leads.conftest import Create
+from tests.servers import end_with_parent
+from tests.waiting import wait_until
+
+SECOND = timedelta(seconds=1)
+NEVER = datetime(2100, 1, 1, tzinfo=UTC)
+FLOOD, HONEST = "203.0.113.66", "198.51.100.1"
+#: Of two forms a second for 100 s those whose turn is within that time, 30 s apart.
+BEFORE_HONEST = 4
+
+
+def accept(client: str, number: int, at: datetime) -> UUID:
+    """The id of a form that ``client`` sent at that time."""
+    data = {"name": "Test User", "email": f"p{number}@mail.example"}
+    with time_machine.travel(at, tick=False):
+        form = Submission.Form.EXPRESS
+        return accept_submission(
+            form=form, data=data, named=(), idempotency_key=None, client=client
+        ).id
+
+
+def flooded(forms: int = 200) -> UUID:
+    """Two forms a second from one address until now, and then an honest one, whose id it is."""
+    now = timezone.now()
+    for number in range(forms):
+        accept(FLOOD, number, now - SECOND * (forms - number) / 2)
+    return accept(HONEST, forms, now)
+
+
+def upsert(request: LeadRequest, progress: Progress) -> LeadResult:
+    return LeadResult(5, "created")
+
+
+def delivered_before(submission_id: UUID) -> int:
+    """How many were delivered before that one."""
+    order = list(Submission.objects.filter(status="delivered").order_by("delivered_at"))
+    return [row.pk for row in order].index(submission_id)
+
+
+@pytest.fixture
+def _unheard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker is told of a form."""
+    monkeypatch.setattr("leads.intake.dispatch", lambda ids: len(ids))
+
+
+@pytest.mark.both_databases
+@pytest.mark.usefixtures("_unheard")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("how", ["in one pass", "one at a time"])
+def test_a_flood_of_one_address_delays_nobody_else(how: str) -> None:
+    honest = flooded()
+    one = partial(deliver, upsert=upsert)
+    if how == "in one pass":
+        sweep.deliver_due(limit=10, deliver=one)
+    else:
+        for _ in range(10):
+            fairness.deliver_next(one)
+    assert delivered_before(honest) == BEFORE_HONEST
+
+
+@pytest.mark.usefixtures("_unheard")
+@pytest.mark.django_db(transaction=True)
+def test_who_comes_during_a_pass_need_not_wait_for_its_end() -> None:
+    flooded(60)
+    newcomers: list[UUID] = []
+
+    def one(submission_id: UUID) -> DeliveryAttempt.Outcome | None:
+        if not newcomers:
+            newcomers.append(accept("192.0.2.7", 1000, timezone.now()))
+        return deliver(submission_id, upsert=upsert)
+
+    sweep.deliver_due(limit=5, deliver=one)
+    assert Submission.objects.get(pk=newcomers[0]).status == "delivered"
+
+
+@pytest.mark.needs_redis
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_takes_whose_turn_it_is_whatever_stands_before_in_the_broker(
+    process_environment: dict[str, str], sandbox: RunningSandbox
+) -> None:
+    honest = flooded(40)
+    with worker(process_environment):
+        wait_until(
+            lambda: Submission.objects.get(pk=honest).status == "delivered", "it is delivered"
+        )
+    assert delivered_before(honest) <= BEFORE_HONEST
+    assert Submission.objects.filter(status="accepted").count() > 20
+
+
+@contextmanager
+def worker(environment: dict[str, str]) -> Iterator[None]:
+    """A Celery worker that does one thing at a time."""
+    command = ("-m", "celery", "-q", "--skip-checks", "-A", "config", "worker", *WORKER_OPTIONS)
+    process = subprocess.Popen(
+        [sys.executable, *command, "--concurrency", "1"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=end_with_parent(),
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.django_db
+def test_the_turns_of_one_sender_are_apart_and_of_nobody_at_once(create: Create) -> None:
+    now = timezone.now()
+    assert fairness.turn_of(FLOOD, now) == now
+    create(client=FLOOD, created_at=now, turn_at=now)
+    assert fairness.turn_of(FLOOD, now + SECOND) == now + 30 * SECOND
+    assert fairness.turn_of(FLOOD, now + 31 * SECOND) == now + 31 * SECOND
+    assert fairness.turn_of(HONEST, now) == now
+    create(client="", created_at=now, turn_at=now)
+    assert fairness.turn_of("", now) == now, "nobody knows whether they are one"
+
+
+@pytest.mark.django_db
+def test_no_turn_is_further_away_than_a_day(create: Create) -> None:
+    now = timezone.now()
+    create(client=FLOOD, created_at=now, turn_at=NEVER)
+    assert fairness.turn_of(FLOOD, now) == now + timedelta(days=1)
+
+
+@pytest.mark.django_db
+def test_whom_other_workers_take_first_is_theirs_and_the_next_one_is_ours(create: Create) -> None:
+    now = timezone.now()
+    rows = [create(turn_at=now + number * SECOND).pk for number in range(25)]
+
+    def one(submission_id: UUID) -> DeliveryAttempt.Outcome | None:
+        if submission_id == rows[-1]:
+            return DeliveryAttempt.Outcome.DELIVERED
+        Submission.objects.filter(pk=submission_id).update(leased_until=NEVER)
+        return None
+
+    assert fairness.deliver_next(one) == DeliveryAttempt.Outcome.DELIVERED
+    assert fairness.deliver_next(lambda _: DeliveryAttempt.Outcome.RETRY) is not None
+    Submission.objects.update(leased_until=NEVER)
+    assert fairness.deliver_next(one) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_brings_its_own_where_nothing_is_due_by_our_clock(
+    create: Create, sandbox: RunningSandbox
+) -> None:
+    now = timezone.now()
+    row = create(next_attempt_at=now, dispatched_at=now)
+    with time_machine.travel(now - 120 * SECOND):
+        tasks.deliver_submission(str(row.pk))
+    row.refresh_from_db()
+    assert row.status == "delivered"
