@@ -1,8 +1,5 @@
-"""How often one address may call, counted by REST framework in this process's memory.
-
-Nothing here can be down. With several web processes each counts for itself, so the limit of
-the service is up to that many times higher.
-"""
+"""How often one address may call. Forms are counted by their rows (:mod:`leads.limits`), so their
+limit holds for all web processes together; everything else in each process's memory."""
 
 from __future__ import annotations
 
@@ -17,7 +14,8 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
 from leads import conf
-from leads.models import Sender
+from leads.limits import CountedRows
+from leads.models import Sender, Submission
 
 #: About so many addresses are remembered; those longest unheard of are forgotten first.
 MAX_CLIENTS = 10_000
@@ -55,23 +53,42 @@ def _without_port(address: str) -> str:
     return address.partition(":")[0] if address.count(":") == 1 else address
 
 
-class LandingThrottle(SimpleRateThrottle):
-    """``LANDING_THROTTLE`` for both forms together. Calls that it refuses are not counted."""
+class LandingThrottle(CountedRows):
+    """How many forms are taken from one sender, whichever they are: ``LANDING_THROTTLE``, or what
+    its key allows."""
 
-    scope = "landing"
+    _seconds: int
+
+    def get_rate(self) -> str:
+        """``60/min``: forms in a second, minute, hour or day."""
+        return conf.current().throttle
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Whether the form may be taken; otherwise ``wait()`` says for how long not."""
+        if view.sender:
+            self.num_requests, self.duration = view.sender.per_minute, 60
+        client = client_of(request, view.sender)
+        self._seconds = self.seconds_left(Submission.objects.filter(client=client))
+        return not self._seconds
+
+    def wait(self) -> float:
+        """Whole seconds until the next form is taken; sent as ``Retry-After``."""
+        return self._seconds
+
+
+class MemoryThrottle(SimpleRateThrottle):
+    """Counts calls in this process's memory: nothing that could be down, and each process for
+    itself. Calls that it refuses are not counted."""
+
     duration: int  # of the rate's unit, in seconds: what the base class read in it
     # Never the cache of the settings: what is shared between processes may be down.
     cache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MAX_CLIENTS}})
     timer = time.monotonic  # the system's clock may be set back
     _lock = threading.Lock()  # the history is read, then written: one thread at a time
 
-    def get_rate(self) -> str:
-        """``60/min``: calls in a second, minute, hour or day."""
-        return conf.current().throttle
-
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         """What the history of this caller is kept under; ``None``: not counted."""
-        return f"{self.scope}:{client_of(request, getattr(view, 'sender', None))}"
+        return f"{self.scope}:{address_of(request, conf.current().trusted_proxies)}"
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Whether the call may go on; otherwise ``wait()`` says for how long not."""
@@ -80,26 +97,22 @@ class LandingThrottle(SimpleRateThrottle):
         with self._lock:
             return super().allow_request(request, view)
 
-    def give_back(self) -> None:
-        """Do not count the call that was allowed: nothing came of it."""
-        with self._lock:
-            history = self.cache.get(self.key, [])
-            if self.now in history:
-                history.remove(self.now)
-                self.cache.set(self.key, history, self.duration)
-
     def wait(self) -> float:
         """Whole seconds until the next call is allowed; sent as ``Retry-After``."""
         return math.ceil(super().wait() or self.duration)
 
 
-class RefusedThrottle(LandingThrottle):
+class RefusedThrottle(MemoryThrottle):
     """How many refused forms of one address are kept; the rest is only logged and counted."""
 
     scope = "refused"
 
+    def get_rate(self) -> str:
+        """As many as would be taken."""
+        return conf.current().throttle
 
-class StatusThrottle(LandingThrottle):
+
+class StatusThrottle(MemoryThrottle):
     """Asking for a status is cheap: pages may poll. Staff is not counted."""
 
     scope = "status"

@@ -83,23 +83,13 @@ class FormView(LandingView):
     _slug = ""
     _form: LandingForm | None = None
     sender: Sender | None = None
-    _counted: Sequence[Any] = ()
     _sent = Form()
     _read: LandingSerializer
 
-    def get_throttles(self) -> list[Any]:
-        """As usual, and remembered."""
-        self._counted = super().get_throttles()
-        return list(self._counted)
-
     def handle_exception(self, exc: Exception) -> Response:
-        """A form that is refused uses up nobody's limit: one address may stand for many people,
-        a proxy or a site that posts for its visitors."""
-        if not isinstance(exc, TooManyRequests):
-            for throttle in self._counted:
-                throttle.give_back()
-            if self.request.method == "POST" and _is_refusal(exc):
-                refusal.report_and_keep(exc, self.request, self._sent, self._read, self._form)
+        """As usual, and keep what is refused."""
+        if self.request.method == "POST" and _is_refusal(exc):
+            refusal.report_and_keep(exc, self.request, self._sent, self._read, self._form)
         return super().handle_exception(exc)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
@@ -203,7 +193,10 @@ class NotFoundView(LandingView):
 
 
 def _is_refusal(error: Exception) -> TypeGuard[APIException]:
-    return isinstance(error, APIException) and status.is_client_error(error.status_code)
+    """Whether a form was refused. One that was sent too fast was not even read."""
+    if isinstance(error, TooManyRequests) or not isinstance(error, APIException):
+        return False
+    return status.is_client_error(error.status_code)
 
 
 def _form_of(request: Request) -> Form:

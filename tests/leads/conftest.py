@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
-from leads.api.throttles import LandingThrottle
+from leads.api.throttles import MemoryThrottle
 from leads.delivery import dispatch
 from leads.delivery.dispatch import breaker
 from leads.models import Submission
@@ -22,7 +22,7 @@ Create = Callable[..., Submission]
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
     """No calls counted and no broker left alone because of an earlier test."""
-    LandingThrottle.cache.clear()
+    MemoryThrottle.cache.clear()
     breaker.close()
     yield
     breaker.close()

@@ -13,7 +13,13 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
-from leads.api.throttles import MAX_CLIENTS, LandingThrottle, StatusThrottle, address_of
+from leads.api.throttles import (
+    MAX_CLIENTS,
+    MemoryThrottle,
+    RefusedThrottle,
+    StatusThrottle,
+    address_of,
+)
 
 VIEW = APIView()
 
@@ -22,7 +28,7 @@ def request_from(address: str = "192.0.2.1", **headers: str) -> Request:
     return Request(APIRequestFactory().get("/", REMOTE_ADDR=address, **cast(Any, headers)))
 
 
-def ask(address: str = "192.0.2.1", kind: type[LandingThrottle] = LandingThrottle) -> int:
+def ask(address: str = "192.0.2.1", kind: type[MemoryThrottle] = RefusedThrottle) -> int:
     """0 if the call may go on, else the seconds to wait."""
     throttle = kind()
     return 0 if throttle.allow_request(request_from(address), VIEW) else int(throttle.wait())
@@ -31,7 +37,7 @@ def ask(address: str = "192.0.2.1", kind: type[LandingThrottle] = LandingThrottl
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(LandingThrottle, "timer", lambda self: now[0])
+    monkeypatch.setattr(MemoryThrottle, "timer", lambda self: now[0])
     return now
 
 
@@ -50,7 +56,7 @@ def test_calls_are_allowed_again_one_by_one_as_they_get_old(
     assert ask() == 10
 
 
-def test_refused_calls_are_not_counted(clock: list[float], settings: Settings) -> None:
+def test_calls_that_were_refused_are_not_counted(clock: list[float], settings: Settings) -> None:
     settings.LANDING_THROTTLE = "1/min"
     assert ask() == 0
     for second in range(1, 60):
@@ -60,37 +66,9 @@ def test_refused_calls_are_not_counted(clock: list[float], settings: Settings) -
     assert ask() == 0
 
 
-def test_a_call_that_is_given_back_was_none(clock: list[float], settings: Settings) -> None:
-    settings.LANDING_THROTTLE = "2/min"
-    assert ask() == 0
-    clock[0] += 10
-    throttle = LandingThrottle()
-    assert throttle.allow_request(request_from(), VIEW)
-    throttle.give_back()
-    throttle.give_back()  # no more than it took
-    assert [ask(), ask()] == [0, 50]
-
-
-@pytest.mark.parametrize(
-    ("rate", "seconds"), [("1/sec", 1), ("1/min", 60), ("1/hour", 3600), ("1/day", 86400)]
-)
-def test_every_unit_of_the_setting_is_understood(
-    clock: list[float], settings: Settings, rate: str, seconds: int
-) -> None:
-    settings.LANDING_THROTTLE = rate
-    assert [ask(), ask()] == [0, seconds]
-
-
-def test_a_limit_that_was_lowered_still_says_when_to_come_back(
+def test_refused_forms_and_statuses_are_counted_apart(
     clock: list[float], settings: Settings
 ) -> None:
-    settings.LANDING_THROTTLE = "5/min"
-    assert [ask() for _ in range(5)] == [0] * 5
-    settings.LANDING_THROTTLE = "2/min"
-    assert ask() == 60
-
-
-def test_forms_and_statuses_are_counted_apart(clock: list[float], settings: Settings) -> None:
     settings.LANDING_THROTTLE = "1/min"
     assert [ask(), ask()] == [0, 60]
     assert ask(kind=StatusThrottle) == 0
@@ -101,14 +79,14 @@ def test_threads_never_get_more_than_the_limit_together(
 ) -> None:
     settings.LANDING_THROTTLE = "50/hour"
     waits: list[int] = []
-    read = LandingThrottle.cache.get
+    read = MemoryThrottle.cache.get
 
     def read_slowly(*args: Any) -> Any:
         found = read(*args)
         time.sleep(0.001)  # others run before the history is written
         return found
 
-    monkeypatch.setattr(LandingThrottle.cache, "get", read_slowly)
+    monkeypatch.setattr(MemoryThrottle.cache, "get", read_slowly)
     threads = [
         threading.Thread(target=lambda: waits.extend(ask() for _ in range(20))) for _ in range(8)
     ]
@@ -126,13 +104,13 @@ def test_the_addresses_remembered_are_bounded_and_the_busy_ones_stay(settings: S
         ask(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
         if number % 500 == 0:
             assert ask("192.0.2.1") > 0
-    remembered: Any = LandingThrottle.cache
+    remembered: Any = MemoryThrottle.cache
     assert len(remembered._cache) <= MAX_CLIENTS
 
 
-def test_nothing_shared_between_processes_is_asked() -> None:
-    assert LandingThrottle.cache is StatusThrottle.cache
-    assert isinstance(LandingThrottle.cache, LocMemCache)
+def test_what_is_counted_in_memory_is_in_nothing_shared() -> None:
+    assert RefusedThrottle.cache is StatusThrottle.cache
+    assert isinstance(MemoryThrottle.cache, LocMemCache)
 
 
 @pytest.mark.parametrize(
