@@ -139,6 +139,7 @@ def _environment(folder: Path, redis: RedisServer, crm_port: int, web_port: int)
         "IDENTITY_MAX_PEOPLE": "5",
         "LANDING_ALLOWED_ORIGINS": "",
         "LANDING_THROTTLE": "1000000/min",
+        "PERSON_THROTTLE": "1000000/min",
         "TRUSTED_PROXIES": "0",
         "LOG_FORMAT": "console",
         "LOG_PII": "full",

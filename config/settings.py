@@ -59,6 +59,7 @@ IDENTITY_MAX_PEOPLE = env.integer("IDENTITY_MAX_PEOPLE", 5, minimum=1, maximum=1
 
 LANDING_ALLOWED_ORIGINS = env.each("LANDING_ALLOWED_ORIGINS", values.origin)
 LANDING_THROTTLE = env.parsed("LANDING_THROTTLE", values.throttle, "60/min")
+PERSON_THROTTLE = env.parsed("PERSON_THROTTLE", values.throttle, "20/hour")
 REPEAT_SECONDS = env.number("REPEAT_SECONDS", 1.5, minimum=0, maximum=3600)
 FORM_MIN_SECONDS = env.number("FORM_MIN_SECONDS", 1, minimum=0, maximum=60)
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, minimum=0, maximum=10)

@@ -15,6 +15,7 @@ class LeadsSettings:
 
     phone_region: str
     throttle: str
+    person_throttle: str
     logs_people: bool
     trusted_proxies: int
     pages: frozenset[str]
@@ -33,6 +34,7 @@ def current() -> LeadsSettings:
     return LeadsSettings(
         phone_region=settings.PHONE_REGION,
         throttle=settings.LANDING_THROTTLE,
+        person_throttle=settings.PERSON_THROTTLE,
         logs_people=settings.LOG_PII == "full",
         trusted_proxies=settings.TRUSTED_PROXIES,
         pages=frozenset(settings.LANDING_ALLOWED_ORIGINS),

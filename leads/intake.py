@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,13 +17,22 @@ from amocrm.identity import IdentityKey
 from leads import conf
 from leads.delivery.dispatch import dispatch
 from leads.delivery.fairness import turn_of
-from leads.models import Submission
+from leads.limits import PersonLimit
+from leads.models import Naming, Submission
 
 logger = log_context.get_logger(__name__)
 
 
 class KeyReused(Exception):
     """The idempotency key belongs to a submission with another body."""
+
+
+class TooManyOfPerson(Exception):
+    """The e-mail or phone has been in as many forms as it may be: ``wait`` seconds, then again."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(f"enough forms named this person for {wait} s")
+        self.wait = wait
 
 
 @dataclass(frozen=True)
@@ -38,19 +47,21 @@ def accept_submission(
     *,
     form: str,
     data: Mapping[str, Any],
-    named: Iterable[IdentityKey],
+    named: Collection[IdentityKey],
     idempotency_key: str | None,
     body: object = None,
     client: str = "",
     is_suspect: bool = False,
+    is_limited: bool = True,
 ) -> Accepted:
     """Keep a validated form; on return it is committed.
 
-    ``form`` is the slug, ``data`` has the names of the model's fields, ``named`` is whom the log
+    ``form`` is the slug, ``data`` has the names of the model's fields, ``named`` is whom the form
     names. ``body`` (what was sent, parsed; ``data`` if not given) tells a repetition from another
     form: with a key always, without one for as long as the settings say. ``client`` is who sent it.
     One that ``is_suspect`` is kept in quarantine, for an operator to release.
-    Neither Redis nor the CRM is needed. Raises :class:`KeyReused`.
+    Neither Redis nor the CRM is needed. Raises :class:`KeyReused` and, for a new form that
+    ``is_limited``, :class:`TooManyOfPerson`.
     """
     digest = digest_of(dict(data) if body is None else body)
     submission = Submission(
@@ -63,6 +74,8 @@ def accept_submission(
     )
     known = _find(form, idempotency_key) if idempotency_key else _repeated(submission)
     if known is None:
+        if is_limited and (wait := PersonLimit().seconds_until(named)):
+            raise TooManyOfPerson(wait)
         submission.turn_at = turn_of(client, submission.created_at)
         try:
             _insert(submission, named)
@@ -79,13 +92,17 @@ def accept_submission(
     return Accepted(id=known.pk, status=known.told_status)
 
 
-def _insert(submission: Submission, named: Iterable[IdentityKey]) -> None:
+def _insert(submission: Submission, named: Collection[IdentityKey]) -> None:
     with transaction.atomic(durable=True):
         submission.save(force_insert=True)
+        Naming.objects.bulk_create(
+            Naming(submission=submission, value=value, created_at=submission.created_at)
+            for value in sorted({key.value for key in named})
+        )
         transaction.on_commit(partial(_announce, submission, named), robust=True)
 
 
-def _announce(submission: Submission, named: Iterable[IdentityKey]) -> None:
+def _announce(submission: Submission, named: Collection[IdentityKey]) -> None:
     if submission.status == Submission.Status.QUARANTINED:
         _log("🚧 Quarantined %s", submission, named)
         counters.count(counters.Event.QUARANTINED)
@@ -138,6 +155,6 @@ def _twin(submission: Submission) -> Submission | None:
     ).first()
 
 
-def _log(line: str, submission: Submission, named: Iterable[IdentityKey]) -> None:
+def _log(line: str, submission: Submission, named: Collection[IdentityKey]) -> None:
     with log_context.log_context(named=named, reference=str(submission.pk)):
         logger.info(line, submission.form_id)

@@ -8,12 +8,19 @@ exceeded by as many of them at most.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 from rest_framework.throttling import SimpleRateThrottle
+
+from amocrm import conf as amocrm_conf
+from amocrm import ledger
+from amocrm.identity import IdentityKey, without_ignored
+from leads import conf
+from leads.models import Naming
 
 
 class CountedRows(SimpleRateThrottle):
@@ -39,3 +46,30 @@ class CountedRows(SimpleRateThrottle):
             return 0
         left = full_since - timezone.now() + timedelta(seconds=self.duration)
         return min(max(math.ceil(left.total_seconds()), 0), self.duration)
+
+
+class PersonLimit(CountedRows):
+    """``PERSON_THROTTLE``: how many forms name one e-mail or phone, whoever sends them.
+
+    What identifies nobody (a switchboard, an agency's address) has no limit.
+    """
+
+    def get_rate(self) -> str:
+        """As the settings say."""
+        return conf.current().person_throttle
+
+    def seconds_until(self, named: Collection[IdentityKey]) -> int:
+        """Whole seconds until a form that names these may be taken; 0: now."""
+        values = {key.value for key in named}
+        counted = self.lately(Naming.objects.filter(value__in=values)).order_by()
+        counts = counted.values("value").annotate(times=Count("pk"))
+        full = set(counts.filter(times__gte=self.num_requests).values_list("value", flat=True))
+        people = _identifying({key for key in named if key.value in full})
+        waits = (self.seconds_left(Naming.objects.filter(value=key.value)) for key in people)
+        return max(waits, default=0)
+
+
+def _identifying(named: Collection[IdentityKey]) -> frozenset[IdentityKey]:
+    settings = amocrm_conf.current()
+    left = without_ignored(frozenset(named), settings.ignored_identities, settings.phone_region)
+    return ledger.identifying(settings.account, left)

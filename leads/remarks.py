@@ -43,6 +43,7 @@ class Code(StrEnum):
     TOO_MANY = "too_many"  # how many values are left
     FILES = "files"  # their names
     REFUSED = "refused"  # what the sender was told
+    TOO_OFTEN = "too_often"  # after how many seconds it may be sent again
     MENDED = "mended"  # when it came
     TRAPPED = "trapped"  # what stood in the trap
     TOO_FAST = "too_fast"  # after how many seconds
@@ -59,6 +60,9 @@ _SENTENCES = {
     Code.TOO_MANY: gettext_noop("%(field)s: too much, only the first %(value)s values were kept"),
     Code.FILES: gettext_noop("%(field)s: not kept: %(value)s"),
     Code.REFUSED: gettext_noop("%(field)s: the sender was told: %(value)s"),
+    Code.TOO_OFTEN: gettext_noop(
+        "%(field)s: too many with this e-mail or phone, the sender was told to wait for %(value)s s"
+    ),
     Code.TRAPPED: gettext_noop("%(field)s: a field that no visitor sees was filled in: %(value)s"),
     Code.TOO_FAST: gettext_noop("%(field)s: sent after %(value)s s, faster than people are"),
     Code.MENDED: gettext_noop("%(field)s: refused at %(value)s, mended by an operator"),

@@ -88,6 +88,7 @@ ENVIRONMENT = {
     "IDENTITY_MAX_PEOPLE": "5",
     "LANDING_ALLOWED_ORIGINS": "https://landing.example",
     "LANDING_THROTTLE": "1000000/min",
+    "PERSON_THROTTLE": "1000000/min",
     "REPEAT_SECONDS": "0",  # most tests post one body again and again
     "FORM_MIN_SECONDS": "1",
     "TRUSTED_PROXIES": "0",

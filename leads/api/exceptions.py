@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,6 +45,16 @@ class TooManyRequests(Throttled):
     def __init__(self, wait: float) -> None:
         message = _("Too many requests. Try again in %(seconds)d s.") % {"seconds": wait}
         super().__init__(detail=message)
+        self.wait = wait  # becomes Retry-After
+
+
+class TooManyForms(Throttled):
+    """429: the form names somebody whom as many forms have named as may. ``wait`` in seconds."""
+
+    def __init__(self, wait: int) -> None:
+        minutes = math.ceil(wait / 60)
+        message = _("Too many forms with this e-mail or phone. Try again in %(minutes)d min.")
+        super().__init__(detail=message % {"minutes": minutes})
         self.wait = wait  # becomes Retry-After
 
 

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from leads.api.cleaning import clean_lines
 from leads.api.copying import Copy
+from leads.api.exceptions import TooManyForms
 from leads.api.parsers import MAX_DEPTH, Form, Unreadable
 from leads.api.serializers import PERSON, LandingSerializer
 from leads.api.throttles import RefusedThrottle
@@ -29,16 +30,24 @@ def report_and_keep(
     What is empty is not kept, nor what one address sends beyond its limit: a row for each would
     push out those that an operator can help.
     """
-    problems = read.remarks
-    if read.named or not read.person:  # it is not the person that is wrong
-        problems = Remarks()
-        problems.add("form", Code.REFUSED, _told(error.detail))
+    problems = _problems(error, read)
     person = read.person or {field: "" for field in PERSON}
     keeping.report(form, problems.kept, person)
     body: dict[str, Any] = Copy(lambda *_: None, max_depth=MAX_DEPTH).of(dict(sent))
     text = _text(error)
     if (any(body.values()) or text) and RefusedThrottle().allow_request(request, None):
         keeping.keep(form=form, problems=problems.kept, person=person, body=body, text=text)
+
+
+def _problems(error: APIException, read: LandingSerializer) -> Remarks:
+    if read.person and not read.named:
+        return read.remarks
+    problems = Remarks()  # it is not the person that is wrong
+    if isinstance(error, TooManyForms):
+        problems.add("form", Code.TOO_OFTEN, error.wait)
+    else:
+        problems.add("form", Code.REFUSED, _told(error.detail))
+    return problems
 
 
 def _text(error: APIException) -> str:

@@ -23,6 +23,7 @@ from leads.api.exceptions import (
     IdempotencyKeyReused,
     LengthRequired,
     NoSuchForm,
+    TooManyForms,
     TooManyRequests,
 )
 from leads.api.next_page import next_page
@@ -31,7 +32,7 @@ from leads.api.serializers import LandingSerializer, serializer_of
 from leads.api.suspicion import suspicion_of
 from leads.api.throttles import LandingThrottle, StatusThrottle, client_of
 from leads.api.visitor_page import visitor_page, wants_page
-from leads.intake import Accepted, KeyReused, accept_submission, digest_of
+from leads.intake import Accepted, KeyReused, TooManyOfPerson, accept_submission, digest_of
 from leads.models import LandingForm, Sender, Submission
 from leads.senders.keys import sender_of
 
@@ -147,6 +148,8 @@ class FormView(LandingView):
             )
         except KeyReused as error:
             raise IdempotencyKeyReused from error
+        except TooManyOfPerson as error:
+            raise TooManyForms(error.wait) from error
 
 
 class ProftestView(FormView):

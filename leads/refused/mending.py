@@ -57,6 +57,7 @@ def send_on(refused: RefusedForm, form: LandingForm, serializer: LandingSerializ
         data=serializer.validated_data,
         named=serializer.named,
         idempotency_key=f"refused {refused.pk}",
+        is_limited=False,  # somebody has looked at it
     )
     RefusedForm.objects.filter(pk=refused.pk).update(submission=accepted.id)
     return Submission.objects.get(pk=accepted.id)

@@ -1,4 +1,4 @@
-"""How many forms are taken from one sender."""
+"""How many forms are taken from one sender, and how many that name one person."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from amocrm import conf, counters, ledger
+from amocrm.identity import IdentityKey
+from amocrm.ledger.ignored import ignore
 from leads.api.throttles import LandingThrottle
-from leads.models import Submission
+from leads.models import Naming, RefusedForm, Submission
+from leads.refused.mending import MendingForm, send_on
 from tests.leads.conftest import Create
 from tests.leads.forms import EXPRESS, SUBMIT_URL
 
@@ -72,6 +76,90 @@ def post(api: APIClient, number: int = 0, **changes: str) -> Any:
     """A form from an address of its own."""
     body = EXPRESS | {"source": f"page {number}"} | changes
     return api.post(SUBMIT_URL, body, format="json", REMOTE_ADDR=f"198.51.100.{number}")
+
+
+def test_nobody_is_named_by_more_forms_than_may_be_whoever_sends_them(
+    api: APIClient, settings: Settings
+) -> None:
+    settings.PERSON_THROTTLE = "2/hour"
+    assert [post(api, number).status_code for number in range(2)] == [202, 202]
+    before = counters.totals()["form_refused"]
+
+    answer = post(api, 3, name="Анна")
+
+    assert answer.status_code == 429
+    assert 3590 <= int(answer["Retry-After"]) <= 3600
+    assert answer.json() == {
+        "success": False,
+        "error": "Слишком много заявок с этим e-mail или телефоном. Повторите через 60 мин.",
+    }
+    assert Submission.objects.count() == 2
+    assert counters.totals()["form_refused"] == before + 1
+    kept = RefusedForm.objects.get()
+    assert (kept.name, kept.body["source"]) == ("Анна", "page 3")
+    assert [(one["field"], one["code"]) for one in kept.problems] == [("form", "too_often")]
+    assert post(api, 4, email="b@mail.example", phone="+77015550000").status_code == 202
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        {"email": " TEST@onai.academy", "phone": "+77015550001"},
+        {"email": "other@mail.example", "phone": "+7 777 111-22-33"},
+        {"email": "other@mail.example, test@onai.academy", "phone": "+77015550001"},
+    ],
+)
+def test_no_other_spelling_and_nobody_beside_a_person_helps(
+    api: APIClient, settings: Settings, spelling: dict[str, str]
+) -> None:
+    settings.PERSON_THROTTLE = "1/hour"
+    assert post(api).status_code == 202
+    assert post(api, 1, **spelling).status_code == 429
+
+
+def test_who_was_named_beside_others_counts_too(api: APIClient, settings: Settings) -> None:
+    settings.PERSON_THROTTLE = "1/hour"
+    assert post(api, email="other@mail.example, test@onai.academy").status_code == 202
+    assert post(api, 1, phone="+77015550001").status_code == 429
+
+
+def test_what_was_long_ago_does_not_count(api: APIClient, settings: Settings) -> None:
+    settings.PERSON_THROTTLE = "1/hour"
+    post(api)
+    Naming.objects.update(created_at=timezone.now() - timedelta(minutes=61))
+    assert post(api, 1).status_code == 202
+
+
+def test_a_repeated_form_gets_its_answer(api: APIClient, settings: Settings) -> None:
+    settings.PERSON_THROTTLE = "1/hour"
+    first, again = (
+        api.post(SUBMIT_URL, EXPRESS, format="json", HTTP_IDEMPOTENCY_KEY="k") for _ in range(2)
+    )
+    assert (again.status_code, again.json()) == (202, first.json())
+
+
+def test_what_identifies_nobody_has_no_limit(api: APIClient, settings: Settings) -> None:
+    settings.PERSON_THROTTLE = "1/hour"
+    settings.IGNORED_IDENTITIES = ["test@onai.academy"]
+    phones = ("+77015550001", "+77015550002", "+77015550003")
+    assert [post(api, phone=phone).status_code for phone in phones] == [202] * 3
+    settings.IGNORED_IDENTITIES = []
+    assert post(api, phone="+77015550004").status_code == 429
+    ignore(conf.current().account, IdentityKey("email", "test@onai.academy"))
+    assert ledger.identifying(conf.current().account, [IdentityKey("email", "a@b.kz")])
+    assert post(api, phone="+77015550004").status_code == 202
+    assert post(api, 1, phone="+77015550004").status_code == 429
+
+
+def test_an_operator_may_send_on_what_was_one_too_many(api: APIClient, settings: Settings) -> None:
+    settings.PERSON_THROTTLE = "1/hour"
+    post(api), post(api, 1)
+    refused = RefusedForm.objects.get()
+    person = {"name": refused.name, "email": refused.email, "phone": refused.phone}
+    form = MendingForm(person, instance=refused)
+    assert form.is_valid()
+    assert send_on(refused, form.serializer).status == "accepted"
+    assert Submission.objects.count() == 2
 
 
 def test_without_the_database_nobody_knows_and_it_is_503(
