@@ -156,9 +156,10 @@ def test_an_operator_may_send_on_what_was_one_too_many(api: APIClient, settings:
     post(api), post(api, 1)
     refused = RefusedForm.objects.get()
     person = {"name": refused.name, "email": refused.email, "phone": refused.phone}
-    form = MendingForm(person, instance=refused)
+    form = MendingForm(person | {"form": "express"}, instance=refused)
     assert form.is_valid()
-    assert send_on(refused, form.serializer).status == "accepted"
+    landing_form = form.cleaned_data["form"]
+    assert send_on(refused, landing_form, form.serializer).status == "accepted"
     assert Submission.objects.count() == 2
 
 
