@@ -43,6 +43,8 @@ class Event(StrEnum):
     STAGE_MISSING = "stage_missing"
     ACCOUNT_PAUSED = "account_paused"
     RATE_LIMITED = "rate_limited"
+    LOGIN_FAILED = "login_failed"
+    LOGIN_LOCKED = "login_locked"
 
 
 def count(event: Event, times: int = 1) -> None:

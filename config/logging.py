@@ -60,6 +60,7 @@ def logging_config(*, log_format: str, masked: bool, secrets: Iterable[str]) -> 
             "celery.worker.request": {"level": "ERROR"},
             "celery.beat": {"level": "WARNING"},
             "redis_lock": {"level": "ERROR"},
+            "axes": {"level": "ERROR"},  # config.login says the same in one line
         },
     }
 

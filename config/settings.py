@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -136,6 +137,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "corsheaders",
     "csp",
+    "axes",
     "rest_framework",
     "rest_framework.authtoken",
     "amocrm",
@@ -151,11 +153,13 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "config.login.pages.RefusedLoginMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -198,6 +202,7 @@ LANGUAGES = [("ru", "Русский"), ("en", "English")]
 TIME_ZONE = "Asia/Almaty"
 USE_I18N = True
 USE_TZ = True
+LOCALE_PATHS = [BASE_DIR / "config" / "locale"]
 
 # WhiteNoise also serves what the apps bring along, so a forgotten collectstatic costs a little
 # memory and not the admin's looks.
@@ -238,6 +243,24 @@ CONTENT_SECURITY_POLICY = {
         "object-src": [NONE],
     }
 }
+
+# --- the login of the admin (config/login/) --------------------------------------------------
+
+AUTHENTICATION_BACKENDS = ["config.login.backend.LoginBackend"]
+# By the user name and the address together: nobody can lock out an operator from elsewhere.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+LOGIN_ADDRESS_LIMIT = 20  # an address alone, in the same time
+AXES_HANDLER = "config.login.handler.LockoutHandler"
+AXES_CLIENT_IP_CALLABLE = "config.login.failures.address_of"
+AXES_LOCKOUT_CALLABLE = "config.login.pages.locked_out"
+AXES_RESET_ON_SUCCESS = True
+AXES_USERNAME_FORM_FIELD = "username"  # axes finds it out by itself, but as no plain text
+AXES_SENSITIVE_PARAMETERS = ["username", "csrfmiddlewaretoken"]  # not kept, nor is the password
+AXES_DISABLE_ACCESS_LOG = True  # a row for each login, for ever
+AXES_ENABLE_ADMIN = False  # three tables, two of them empty; its commands say more
+AXES_VERBOSE = False
 
 CORS_ALLOWED_ORIGINS = list(LANDING_ALLOWED_ORIGINS)
 CORS_URLS_REGEX = r"^/api/landing/"

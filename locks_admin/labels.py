@@ -69,6 +69,8 @@ COUNTER_NAMES = {
     "stage_missing": _("stage missing"),
     "account_paused": _("amoCRM paused"),
     "rate_limited": _("slowed down by amoCRM"),
+    "login_failed": _("login failed"),
+    "login_locked": _("login locked"),
 }
 COLUMNS = (
     ("person", _("Person")),

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from django.core.cache.backends.locmem import LocMemCache
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
@@ -26,7 +27,7 @@ def client_of(request: Request, sender: Sender | None) -> str:
     return sender.client if sender else address_of(request, conf.current().trusted_proxies)
 
 
-def address_of(request: Request, trusted_proxies: int) -> str:
+def address_of(request: Request | HttpRequest, trusted_proxies: int) -> str:
     """The caller's address: what the outermost trusted proxy saw. IPv6: the /64 network.
 
     Whatever stands further left in ``X-Forwarded-For`` was written by the caller.

@@ -126,3 +126,16 @@ def test_the_documented_checks_on_the_server_itself_are_served() -> None:
 def test_our_own_hosts_are_trusted_behind_tls_and_the_landing_pages_are_not() -> None:
     assert settings.CSRF_TRUSTED_ORIGINS == ["https://testserver"]
     assert settings.CORS_ALLOWED_ORIGINS == ["https://landing.example"]
+
+
+def test_the_checks_for_deployment_find_nothing() -> None:
+    changes = {
+        "DEBUG": "false",
+        "ALLOWED_HOSTS": "leads.example.com",
+        "TRUSTED_PROXIES": "1",
+        "AMOCRM_BASE_URL": "https://example.amocrm.ru",
+        "AMOCRM_MAX_RPS": "5",
+    }
+    result = fresh("manage.py", "check", "--deploy", "--fail-level", "WARNING", **changes)
+    assert result.returncode == 0, result.stderr
+    assert "System check identified no issues" in result.stdout

@@ -1,0 +1,57 @@
+"""Who may have a password checked, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from axes.backends import AxesBackend
+from axes.handlers.proxy import AxesProxyHandler
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import User
+
+from config.login import failures, remembered
+from config.login.refusal import LoginRefused
+from config.login.turns import turns
+
+#: From an address with more recent failures nobody waits for a turn: it would be taken from those
+#: who know their password.
+MOST_FOR_WAITING = 2
+
+
+class LoginBackend(AxesBackend):
+    """Django's users. Of a wrong password Django's signal tells the handler."""
+
+    def authenticate(
+        self,
+        request: Any,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
+        """The user, or ``None``. Raises ``LoginRefused`` before the password is looked at.
+
+        Without a request there is nobody to lock out: a shell, a test.
+        """
+        if request is None:
+            return self._checked(request, username, password, **kwargs)
+        AxesProxyHandler.update_request(request)
+        try:
+            with self._turn(username, request):
+                return self._checked(request, username, password, **kwargs)
+        except LoginRefused as error:
+            remembered.remember(error.refusal, username, request.axes_ip_address)
+            raise
+
+    @contextmanager
+    def _turn(self, username: str | None, request: Any) -> Iterator[None]:
+        address = request.axes_ip_address
+        found = failures.recent(username, address, request.axes_attempt_time)
+        if found.refusal:
+            raise LoginRefused(found.refusal)
+        with turns.turn(address, may_wait=found.of_address <= MOST_FOR_WAITING):
+            yield
+
+    def _checked(self, *args: Any, **kwargs: Any) -> User | None:
+        return ModelBackend.authenticate(self, *args, **kwargs)

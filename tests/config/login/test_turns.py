@@ -1,0 +1,132 @@
+"""Passwords are checked one after another, and whoever gets no turn hears so at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from config.login import backend
+from config.login import turns as module
+from config.login.refusal import LoginRefused
+from config.login.turns import Turns
+from tests.config.login.conftest import ELSEWHERE, HOME, LogIn
+from tests.waiting import wait_until
+
+OTHER = "192.0.2.5"
+
+
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
+    """Those of this test; whoever waits has time."""
+    monkeypatch.setattr(module, "LONGEST_WAIT", 60)
+    made = Turns()
+    monkeypatch.setattr(backend, "turns", made)
+    monkeypatch.setattr("config.login.pages.turns", made)
+    return made
+
+
+@contextmanager
+def taken(turns: Turns, *waiting: str) -> Iterator[list[str]]:
+    """The turn is taken, and these addresses wait in this order: who was served afterwards."""
+    served: list[str] = []
+
+    def wait(address: str) -> None:
+        with turns.turn(address, may_wait=True):
+            served.append(address)
+
+    threads = [threading.Thread(target=wait, args=(address,)) for address in waiting]
+    with turns.turn(HOME, may_wait=False):
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            wait_until(lambda: len(turns._waiting) >= number, "it waits", pause=0.005)  # noqa: B023
+        yield served
+    for thread in threads:
+        thread.join()
+
+
+def is_refused(turns: Turns, address: str, *, may_wait: bool) -> bool:
+    try:
+        with turns.turn(address, may_wait=may_wait):
+            return False
+    except LoginRefused as error:
+        return error.refusal.is_busy
+
+
+def test_those_who_wait_are_served_in_their_order(turns: Turns) -> None:
+    with taken(turns, ELSEWHERE, HOME) as served:
+        assert not served
+    assert served == [ELSEWHERE, HOME]
+    assert not is_refused(turns, OTHER, may_wait=False)
+
+
+def test_whoever_may_not_wait_is_refused_at_once(turns: Turns) -> None:
+    with taken(turns):
+        assert is_refused(turns, OTHER, may_wait=False)
+
+
+def test_of_one_address_one_waits(turns: Turns) -> None:
+    with taken(turns, HOME):
+        assert is_refused(turns, HOME, may_wait=True)
+
+
+def test_few_wait(turns: Turns) -> None:
+    with taken(turns, HOME, ELSEWHERE):
+        assert is_refused(turns, OTHER, may_wait=True)
+
+
+def test_whoever_may_not_wait_goes_after_those_who_do(turns: Turns) -> None:
+    with taken(turns, HOME):
+        turns._taken = False  # between two turns
+        assert is_refused(turns, OTHER, may_wait=False)
+        turns._taken = True
+
+
+def test_nobody_waits_for_long(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_WAIT", 0.01)
+    with taken(turns):
+        assert is_refused(turns, ELSEWHERE, may_wait=True)
+    assert not is_refused(turns, ELSEWHERE, may_wait=False)
+
+
+def test_a_turn_ends_with_an_error_too(turns: Turns) -> None:
+    with pytest.raises(ZeroDivisionError), turns.turn(HOME, may_wait=True):
+        _ = 1 / 0
+    assert not is_refused(turns, HOME, may_wait=False)
+
+
+# Over HTTP --------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("operator")
+def test_a_login_beyond_the_bound_is_refused_without_hashing(
+    turns: Turns, log_in: LogIn, hashed: list[str]
+) -> None:
+    for at in range(backend.MOST_FOR_WAITING + 1):
+        log_in(password=f"wrong {at}")
+    hashed.clear()
+    with taken(turns):
+        answer = log_in()
+        assert (answer.status_code, answer["Retry-After"]) == (429, "5")
+        assert log_in().status_code == 429
+    assert not hashed
+
+
+@pytest.mark.django_db
+def test_where_nobody_could_even_wait_nothing_is_asked(
+    turns: Turns, log_in: LogIn, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with taken(turns, HOME, ELSEWHERE), django_assert_num_queries(0):
+        assert log_in(at=OTHER).status_code == 429
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("operator")
+def test_whoever_was_told_to_come_back_is_not_a_failure(turns: Turns, log_in: LogIn) -> None:
+    with taken(turns, HOME, ELSEWHERE):
+        assert log_in().status_code == 429
+    assert log_in().status_code == 302
