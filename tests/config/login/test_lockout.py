@@ -165,7 +165,7 @@ def test_who_is_unlocked_may_try_some_seconds_later(log_in: LogIn, command: tupl
     fail(log_in, 5)
     assert log_in().status_code == 429
     call_command(*command)
-    with later(seconds=remembered.SECONDS + 1):
+    with later(seconds=6):
         assert log_in().status_code == 302
 
 

@@ -44,7 +44,9 @@ def test_the_page_says_for_how_long(
 
 @pytest.mark.django_db
 def test_only_a_login_is_refused(log_in: LogIn, client: Client) -> None:
-    told(log_in, "en", is_busy=False, seconds=900)
+    refusal = Refusal(is_busy=False, until=time.time() + 900, whole_address=True)
+    remembered.remember(refusal, "anna", HOME)
+    assert log_in().status_code == 429
     assert client.get("/admin/login/", REMOTE_ADDR=HOME).status_code == 200
     assert client.post("/i18n/setlang/", REMOTE_ADDR=HOME).status_code == 302
 

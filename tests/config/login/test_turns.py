@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
@@ -21,9 +22,16 @@ OTHER = "192.0.2.5"
 
 @pytest.fixture
 def turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
-    """Those of this test; whoever waits has time."""
+    """Those of this test; other threads have time to wait, the test's own never waits."""
     monkeypatch.setattr(module, "LONGEST_WAIT", 60)
-    made = Turns()
+    made, own = Turns(), threading.current_thread()
+    wait_for = made._changed.wait_for
+
+    def elsewhere(*args: Any) -> Any:
+        assert threading.current_thread() is not own, "it waited"
+        return wait_for(*args)
+
+    monkeypatch.setattr(made._changed, "wait_for", elsewhere)
     monkeypatch.setattr(backend, "turns", made)
     monkeypatch.setattr("config.login.pages.turns", made)
     return made
@@ -59,6 +67,9 @@ def is_refused(turns: Turns, address: str, *, may_wait: bool) -> bool:
 def test_those_who_wait_are_served_in_their_order(turns: Turns) -> None:
     with taken(turns, ELSEWHERE, HOME) as served:
         assert not served
+        turns._taken = False  # as the first of them finds it, and the second
+        assert [turns._is_next(one) for one in (ELSEWHERE, HOME)] == [True, False]
+        turns._taken = True
     assert served == [ELSEWHERE, HOME]
     assert not is_refused(turns, OTHER, may_wait=False)
 
@@ -85,8 +96,9 @@ def test_whoever_may_not_wait_goes_after_those_who_do(turns: Turns) -> None:
         turns._taken = True
 
 
-def test_nobody_waits_for_long(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LONGEST_WAIT", 0.01)
+    turns = Turns()
     with taken(turns):
         assert is_refused(turns, ELSEWHERE, may_wait=True)
     assert not is_refused(turns, ELSEWHERE, may_wait=False)
