@@ -19,12 +19,13 @@ def main() -> int:
     sections: list[Section] = []
     with ground() as place:
         # Only now: these need Django's settings.
-        from benchmarks import deliveries, intake, locks, pace
+        from benchmarks import deliveries, guesses, intake, locks, pace
 
         _say("intake")
         sections.append(intake.over_http(place))
         sections.append(intake.among_slow_senders(place))
         sections.append(intake.into_sqlite())
+        sections.append(guesses.beside_a_flood(place))
         _say("deliveries")
         sections.append(deliveries.per_second())
         sections.append(deliveries.requests_each(place))
