@@ -3,13 +3,21 @@
 from typing import NoReturn
 
 from django.contrib import admin
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.templatetags.static import static
 from django.urls import include, path, re_path
+
+from leads.api.views import NotFoundView
 
 
 def not_found(request: HttpRequest) -> NoReturn:
     """404. Raises ``Http404``."""
     raise Http404
+
+
+def favicon(request: HttpRequest) -> HttpResponseRedirect:
+    """Where browsers look for it on a page that names none."""
+    return HttpResponseRedirect(static("leads/icon.svg"))
 
 
 urlpatterns = [
@@ -20,4 +28,9 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("leads.urls")),
     path("", include("locks_admin.urls")),
+    path("favicon.ico", favicon),
+    re_path("^api(/|$)", NotFoundView.as_view(), name="not-found"),
 ]
+
+handler400 = "leads.api.error_pages.bad_request"
+handler500 = "leads.api.error_pages.server_error"

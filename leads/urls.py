@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path, re_path
+from django.urls import path
 
 from leads.api import demo, views
 
@@ -18,5 +18,4 @@ urlpatterns = [
         views.SubmissionStatusView.as_view(),
         name="submission-status",
     ),
-    re_path(r"^api/landing/", views.NotFoundView.as_view(), name="not-found"),
 ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
+
+from leads.api.error_pages import foreign_host
 
 
 def refuse_foreign_hosts(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """A middleware: 400 in plain text for a host that is not ours, before anything else.
+    """A middleware: 400 for a host that is not ours, before anything else.
 
     With ``DEBUG`` Django would answer with a page full of settings, and somebody else's page whose
     name leads to this machine could read it.
@@ -21,8 +23,7 @@ def refuse_foreign_hosts(
         try:
             request.get_host()
         except DisallowedHost:
-            text = "This host name is not served here. Is it missing in ALLOWED_HOSTS?\n"
-            return HttpResponseBadRequest(text, content_type="text/plain")
+            return foreign_host(request)
         return get_response(request)
 
     return middleware

@@ -10,9 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework import status
 from rest_framework.exceptions import APIException, NotFound, ValidationError
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -26,6 +25,7 @@ from leads.api.exceptions import (
     TooManyForms,
     TooManyRequests,
 )
+from leads.api.negotiation import OneRenderer
 from leads.api.next_page import next_page
 from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextParser
 from leads.api.serializers import LandingSerializer, serializer_of
@@ -39,21 +39,12 @@ from leads.senders.keys import sender_of
 _MAX_KEY = 255
 
 
-class _AlwaysJSON(BaseContentNegotiation):
-    """A lead must not be lost for an ``Accept`` header."""
+class _ByTakes(OneRenderer):
+    """Parsers say themselves what they take."""
 
     def select_parser(self, request: Request, parsers: Iterable[Any]) -> BaseParser | None:
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.takes(media_type)), None)
-
-    def select_renderer(
-        self,
-        request: Request,
-        renderers: Iterable[BaseRenderer],
-        format_suffix: str | None = None,
-    ) -> tuple[BaseRenderer, str]:
-        renderer = next(iter(renderers))
-        return renderer, str(renderer.media_type)
 
 
 class LandingView(APIView):
@@ -64,7 +55,7 @@ class LandingView(APIView):
     throttle_classes: Sequence[Any] = (LandingThrottle,)
     parser_classes = (BoundedJSONParser, TextParser, MultipartParser)
     renderer_classes = (JSONRenderer,)
-    content_negotiation_class = _AlwaysJSON
+    content_negotiation_class = _ByTakes
     # Preflights are answered before they get here.
     http_method_names = ("get", "head", "post")
 
@@ -186,7 +177,7 @@ class SubmissionStatusView(LandingView):
 
 
 class NotFoundView(LandingView):
-    """Any other address under ``/api/landing/``, for any method."""
+    """Any other address under ``/api/``, for any method."""
 
     throttle_classes = ()
 

@@ -9,12 +9,8 @@ from typing import Any, cast
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 from rest_framework import status as http
-from rest_framework.authentication import SessionAuthentication, TokenAuthentication
-from rest_framework.exceptions import (
-    AuthenticationFailed,
-    NotAuthenticated,
-    ParseError,
-)
+from rest_framework.authentication import TokenAuthentication
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, ValidationError
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,6 +19,7 @@ from rest_framework.views import APIView
 from amocrm.locks import clearing, health
 from amocrm.locks.clearing import ClearResult
 from amocrm.redis_clients import REDIS_ERRORS
+from leads.api.authentication import AdminSession
 from locks_admin import audit
 from locks_admin.api import payloads, status
 from locks_admin.api.monitoring import MonitoringToken, WrongMetricsToken, may_see_all
@@ -49,6 +46,7 @@ class LocksView(APIView):
     """What the endpoints have in common: who may, and how errors look."""
 
     permission_classes: Sequence[type[BasePermission]] = (MayManageLocks,)
+    http_method_names = ("get", "head", "delete")
 
     def get_exception_handler(self) -> ExceptionHandler:
         """The project's handler; a 401 tells how to get a token, a failing Redis is a 503."""
@@ -58,7 +56,7 @@ class LocksView(APIView):
             if isinstance(exc, REDIS_ERRORS):
                 return payloads.redis_down(exc, listing=self.request.method != "DELETE")
             if isinstance(exc, BadFilter):
-                exc = ParseError(str(exc))
+                exc = ValidationError({name: [str(exc)] for name in exc.names})
             response = inner(exc, context)
             if response is not None and isinstance(exc, WrongMetricsToken):
                 response.data = {"success": False, "error": str(exc.detail)}
@@ -72,7 +70,7 @@ class LocksView(APIView):
 class StatusView(LocksView):
     """``GET /api/admin/amocrm-locks/status``: coarse for anybody, whole for those who may."""
 
-    authentication_classes = (MonitoringToken, TokenAuthentication, SessionAuthentication)
+    authentication_classes = (MonitoringToken, TokenAuthentication, AdminSession)
     permission_classes = (AllowAny,)
 
     def get(self, request: Request) -> Response:
@@ -161,9 +159,10 @@ def _listed_as(key: str, masker: Masker) -> list[LockStatus]:
 def _know_all(request: Request, known: set[str]) -> None:
     """Refuse what would be ignored: nobody means to clear more than was asked for."""
     if unknown := sorted(set(request.query_params) - known):
-        raise BadFilter(_("Unknown filter: %(names)s") % {"names": ", ".join(unknown)})
+        text = _("Unknown filter: %(names)s") % {"names": ", ".join(unknown)}
+        raise BadFilter(text, *unknown)
     if request.data:
-        raise BadFilter(_("Put the filters into the address, not into a body."))
+        raise BadFilter(_("Put the filters into the address, not into a body."), "body")
 
 
 def _clear(request: Request, locks: Sequence[LockStatus], masker: Masker) -> Counter[ClearResult]:

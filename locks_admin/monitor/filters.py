@@ -38,7 +38,11 @@ class Params(Protocol):
 
 
 class BadFilter(ValueError):
-    """A filter that makes no sense; ``str()`` says which and why."""
+    """A filter that makes no sense; ``str()`` says which and why, ``names`` how it is called."""
+
+    def __init__(self, text: str, *names: str) -> None:
+        super().__init__(text)
+        self.names = names
 
 
 @dataclass(frozen=True)
@@ -108,14 +112,15 @@ def flag(params: Params, name: str) -> bool:
     if text in _NO:
         return False
     values = {"name": name, "value": text}
-    raise BadFilter(_("%(name)s is true or false, not “%(value)s”.") % values)
+    raise BadFilter(_("%(name)s is true or false, not “%(value)s”.") % values, name)
 
 
 def _state(text: str) -> State | None:
     try:
         return State(text) if text else None
     except ValueError:
-        raise BadFilter(_("There is no state “%(value)s”.") % {"value": text}) from None
+        message = _("There is no state “%(value)s”.") % {"value": text}
+        raise BadFilter(message, "state") from None
 
 
 def _seconds(text: str) -> float | None:
@@ -127,5 +132,6 @@ def _seconds(text: str) -> float | None:
         seconds = -1.0
     if not 0 <= seconds < _NEVER:
         values = {"name": "older_than", "value": text}
-        raise BadFilter(_("%(name)s is a number of seconds, not “%(value)s”.") % values)
+        message = _("%(name)s is a number of seconds, not “%(value)s”.") % values
+        raise BadFilter(message, "older_than")
     return seconds

@@ -31,3 +31,9 @@ def test_everything_can_be_dumped_beside_a_model_without_a_table() -> None:
     call_command("dumpdata", stdout=output)
     assert "contenttypes.contenttype" in output.getvalue()
     assert "locks_admin.lock" not in output.getvalue()
+
+
+def test_browsers_find_an_icon_where_they_look_for_it(client: Client) -> None:
+    icon = client.get(client.get("/favicon.ico")["Location"])
+    assert (icon.status_code, icon["Content-Type"]) == (200, "image/svg+xml")
+    icon.close()  # it holds the file open
