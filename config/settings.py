@@ -18,6 +18,8 @@ from config import values
 from config.env import ConfigError, Environment
 from config.logging import logging_config
 from config.loopback import is_loopback
+from config.openapi.description import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
+from config.openapi.description import swagger_ui
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -140,6 +142,7 @@ INSTALLED_APPS = [
     "axes",
     "rest_framework",
     "rest_framework.authtoken",
+    "drf_spectacular",
     "amocrm",
     "leads",
     "locks_admin",
@@ -208,6 +211,7 @@ LOCALE_PATHS = [BASE_DIR / "config" / "locale"]
 # memory and not the admin's looks.
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [("swagger_ui", swagger_ui())]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 STORAGES = {
@@ -278,6 +282,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["leads.api.parsers.BoundedJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "leads.api.negotiation.OneRenderer",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "leads.api.exceptions.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

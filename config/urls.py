@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.templatetags.static import static
 from django.urls import include, path, re_path
 
+from config.openapi.views import DocsView, SchemaView
 from leads.api.views import NotFoundView
 
 
@@ -28,6 +29,8 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("leads.urls")),
     path("", include("locks_admin.urls")),
+    path("api/schema", SchemaView.as_view(), name="api-schema"),
+    path("api/docs", DocsView.as_view(), name="api-docs"),
     path("favicon.ico", favicon),
     re_path("^api(/|$)", NotFoundView.as_view(), name="not-found"),
 ]

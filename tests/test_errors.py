@@ -171,8 +171,15 @@ ERRORS: dict[str, tuple[int, Callable[[World], Any]]] = {
     "a mistake of ours": (500, _failing(ZeroDivisionError("ours"))),
     **{
         f"no address {path}": (404, _posted_to(path))
-        for path in ("/api", "/api/", "/api/landing/x", "/api/x")
+        for path in ("/api", "/api/", "/api/landing/x", "/api/x", "/api/docs/", "/api/schema.json")
     },
+    "the schema in no such type": (
+        406,
+        lambda world: world.client().get("/api/schema", HTTP_ACCEPT="image/png"),
+    ),
+    "the schema in no such format": (404, lambda world: world.client().get("/api/schema?format=x")),
+    "posted to the schema": (405, lambda world: world.client().post("/api/schema")),
+    "posted to the docs": (405, lambda world: world.client().post("/api/docs")),
     "a foreign host": (400, lambda world: world.client().get(LIST, HTTP_HOST="evil.example")),
     "refused by Django": (400, _interrupted),
     "no login": (401, lambda world: world.client().get(LIST)),
