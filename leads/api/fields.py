@@ -153,7 +153,7 @@ class ConsentField(LenientField):
     nothing = dict
     _yes = ("on", "yes", "true", "1", "да")
     _no = ("off", "no", "false", "0", "нет")
-    _parts = (("text", 2000), ("at", 64), ("page", 2000))
+    parts = (("text", 2000), ("at", 64), ("page", 2000))
 
     def read(self, data: Any) -> dict[str, str]:
         """The parts that were sent; of a tick alone an empty text."""
@@ -167,7 +167,7 @@ class ConsentField(LenientField):
             return {"text": "" if text.lower() in self._yes else text} if text else {}
         return {
             part: self.one_text(data[part], longest, part=part)
-            for part, longest in self._parts
+            for part, longest in self.parts
             if data.get(part)
         }
 

@@ -31,6 +31,7 @@ from rest_framework.views import APIView
 
 from leads.api import fields, views
 from leads.api.error_schema import Yes, errors, retry_after
+from leads.api.serializers import serializer_of
 from leads.models import Submission
 
 _TAG = "Forms"
@@ -49,6 +50,19 @@ _FORMS: dict[type[APIView], tuple[str, dict[str, Any]]] = {
             "utmParams": {"utm_source": "google", "utm_medium": "cpc"},
         },
     ),
+    views.FormView: (
+        "A form made in the admin",
+        {
+            **_PERSON,
+            "answers": {"Какой у вас уровень?": "B2"},
+            "utmParams": {"utm_source": "google"},
+            "consent": {
+                "text": "Согласие на обработку данных",
+                "at": "2026-11-25T12:00:00+05:00",
+                "page": "https://school.example/ielts",
+            },
+        },
+    ),
     views.ExpressView: (
         "The express course",
         {
@@ -65,7 +79,8 @@ _FORM = """\
 Accepted is everybody who can be reached, by an e-mail or a phone. Whatever else is wrong is read as
 it was meant, and what could not be read becomes a remark for operators. More types are read than
 described: numbers and lists for texts, PHP's `[]` for an empty object, JSON inside of a text.
-Other names, such as builders of forms use, are known, too.
+Other names, such as builders of forms use, are known, too. To a form that a browser sends by itself
+(`Accept: text/html`) the same is answered as a page.
 
 The answer means that the form is kept; it is delivered to amoCRM afterwards.
 """
@@ -79,8 +94,11 @@ _FIELDS = {
     "metadata": "Whatever else the page wants to keep with the form.",
     "proftestAnswers": "The answers, in order.",
     "answers": "Other answers, as a list or an object.",
+    "consent": "What was agreed to, when and on which page; a tick or the text alone will do.",
     "paymentMethod": "How the person wants to pay.",
 }
+#: The states that anybody is told; staff is told more.
+TOLD = ("accepted", "delivered", "failed")
 _TEXT = {"type": "string"}
 _ANSWER = {
     "type": "object",
@@ -130,6 +148,13 @@ def _schema_of(field: fields.LenientField) -> dict[str, Any]:
             return {"type": "object", "additionalProperties": {**_TEXT, "maxLength": 2000}}
         case fields.ProftestAnswersField():
             return {"type": "array", "items": _ANSWER, "maxItems": 200}
+        case fields.ConsentField():
+            return {
+                "type": "object",
+                "properties": {
+                    part: {**_TEXT, "maxLength": longest} for part, longest in field.parts
+                },
+            }
         case fields.AnswersField():
             return {"type": ["array", "object"]}
         case _:
@@ -153,7 +178,7 @@ class Accepted(serializers.Serializer[Any]):
     success = Yes()
     leadId = serializers.UUIDField(help_text="The submission's id.")
     status = serializers.ChoiceField(
-        Submission.Status.values, help_text="`accepted`, or more for a form that came before."
+        TOLD, help_text="`accepted`, or more for a form that came before."
     )
     statusUrl = serializers.URLField(help_text="Where to ask how far it is.")
 
@@ -162,7 +187,7 @@ class AcceptedFromBuilder(Accepted):
     """A builder's form that is kept; of the test of a connection (`test=test`) nothing is."""
 
     leadId = serializers.UUIDField(required=False)
-    status = serializers.ChoiceField(Submission.Status.values, required=False)
+    status = serializers.ChoiceField(TOLD, required=False)
     statusUrl = serializers.URLField(required=False)
 
 
@@ -187,13 +212,14 @@ class SubmissionStatus(serializers.Serializer[Any]):
 
 
 class _FormView(OpenApiViewExtension):
-    target_class = views._FormView
+    target_class = views.FormView
     match_subclasses = True
 
     def view_replacement(self) -> type[APIView]:
         """The form in every encoding, and every answer to it."""
         summary, example = _FORMS[self.target]
-        refused = (400, 411, 413, 415, 422, 429, 503)
+        refused = (400, 404, 411, 413, 415, 422, 429, 503)
+        serializer = serializer_of(self.target._slug)
         return _documented(
             self.target,
             "post",
@@ -213,9 +239,16 @@ class _FormView(OpenApiViewExtension):
                     response=[303],
                     description="The field `_next` of the form.",
                 ),
+                OpenApiParameter(
+                    "X-Api-Key",
+                    _TEXT,
+                    OpenApiParameter.HEADER,
+                    description="The key of a sender that has one; also as a Bearer token, or as"
+                    " `key` in the address. A wrong one refuses nothing.",
+                ),
                 retry_after(*refused),
             ],
-            request=_in_every_encoding(self.target.serializer(data={}), example),
+            request=_in_every_encoding(serializer(data={}), example),
             responses={
                 202: OpenApiResponse(Accepted, description="The form is kept."),
                 200: OpenApiResponse(

@@ -57,7 +57,7 @@ def test_the_document_has_every_address_of_the_api_and_no_other() -> None:
     for path in described:
         assert path.startswith("/api/")
         match = get_resolver().resolve(
-            path.replace("{submission_id}", "0f8b8bd0-0000-4000-8000-000000000000")
+            path.format(submission_id="0f8b8bd0-0000-4000-8000-000000000000", slug="a", key="k")
         )
         assert match.url_name in served
         served.discard(match.url_name)
@@ -119,12 +119,17 @@ def test_every_form_has_an_example_in_every_encoding() -> None:
         "multipart/form-data",
         "text/plain",
     }
-    assert {path for path, *_ in examples()} == {"/api/landing/proftest", "/api/landing/submit"}
+    assert {path for path, *_ in examples()} == {
+        "/api/landing/proftest",
+        "/api/landing/submit",
+        "/api/landing/f/{slug}",
+    }
 
 
 @pytest.mark.django_db
 def test_every_example_is_accepted_without_a_remark(client: Client) -> None:
-    for path, kind, value in examples():
+    for template, kind, value in examples():
+        path = template.format(slug="proftest")
         match kind:
             case "application/json":
                 answer = client.post(path, json.dumps(value), content_type=kind)
