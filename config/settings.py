@@ -270,6 +270,7 @@ CORS_ALLOWED_ORIGINS = list(LANDING_ALLOWED_ORIGINS)
 CORS_URLS_REGEX = r"^/api/landing/"
 CORS_ALLOW_METHODS = ["GET", "OPTIONS", "POST"]
 CORS_ALLOW_HEADERS = ["accept", "accept-language", "content-type", "idempotency-key"]
+CORS_EXPOSE_HEADERS = ["retry-after"]
 
 # --- REST framework --------------------------------------------------------------------------
 
