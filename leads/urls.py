@@ -10,6 +10,7 @@ app_name = "leads"
 
 urlpatterns = [
     path("", demo.home, name="home"),
+    path("demo/outcomes/<uuid:submission_id>", demo.outcome, name="demo-outcome"),
     path("api/landing/proftest", views.ProftestView.as_view(), name="proftest"),
     path("api/landing/submit", views.ExpressView.as_view(), name="submit"),
     path("api/landing/f/<slug:slug>", views.FormView.as_view(), name="form"),
