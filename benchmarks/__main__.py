@@ -19,10 +19,12 @@ def main() -> int:
     sections: list[Section] = []
     with ground() as place:
         # Only now: these need Django's settings.
-        from benchmarks import deliveries, guesses, intake, locks, pace
+        from benchmarks import deliveries, guesses, intake, locks, pace, taking
 
+        _say("taking forms")
+        sections += taking.beside_a_minimal_view(place)
+        sections.append(taking.while_others_fail(place))
         _say("intake")
-        sections.append(intake.over_http(place))
         sections.append(intake.among_slow_senders(place))
         sections.append(intake.into_sqlite())
         sections.append(guesses.beside_a_flood(place))
@@ -38,8 +40,8 @@ def main() -> int:
     print(rendered(sections))
     print(
         f"Measured in {time.monotonic() - started:.0f} s on {os.cpu_count()} CPUs,"
-        f" Python {platform.python_version()}, {platform.system()}; Redis, SQLite and the sandbox"
-        " amoCRM on this machine."
+        f" Python {platform.python_version()}, {platform.system()}; Redis, the databases and"
+        " the sandbox amoCRM on this machine."
     )
     return 0
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,9 @@ def ground() -> Iterator[Ground]:
         os.environ.update(_environment(folder, redis, crm_port, web_port))
         # No lag and no limit: what is measured is this service, not how slow a CRM may be.
         options = ("--port", str(crm_port), "--index-lag", "0", "--rps", "0")
-        stack.enter_context(process(("amocrm.sandbox", *options), crm_port, folder / "crm.log"))
+        log = folder / "crm.log"
+        sandbox = stack.enter_context(process(("amocrm.sandbox", *options), log))
+        _wait_for(crm_port, sandbox, log)
         control = SandboxControl(f"http://127.0.0.1:{crm_port}")
         stack.callback(control.close)
         _prepare_django(folder)
@@ -65,18 +67,37 @@ def ground() -> Iterator[Ground]:
 @contextmanager
 def web_server(place: Ground) -> Iterator[None]:
     """gunicorn, as in production."""
-    command = ("gunicorn", "-c", "python:config.gunicorn", "config.wsgi")
-    with process(command, place.web_port, place.folder / "web.log"):
+    with _gunicorn(place, place.web_port, {}):
         yield
 
 
 @contextmanager
-def process(module: Sequence[str], port: int, log: Path) -> Iterator[None]:
-    """``python -m module…`` from when it listens on ``port`` to the end of the block."""
+def served(place: Ground, environment: Mapping[str, str]) -> Iterator[str]:
+    """Another one, with some settings of its own; where it serves."""
+    port = free_port()
+    with _gunicorn(place, port, {**environment, "PORT": str(port)}):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _gunicorn(place: Ground, port: int, environment: Mapping[str, str]) -> Iterator[None]:
+    command = ("gunicorn", "-c", "python:config.gunicorn", "config.wsgi")
+    log = place.folder / f"web-{port}.log"
+    with process(command, log, environment) as running:
+        _wait_for(port, running, log)
+        yield
+
+
+@contextmanager
+def process(
+    module: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """``python -m module…`` until the end of the block."""
     with log.open("wb") as output:
         running = subprocess.Popen(
             [sys.executable, "-m", *module],
             cwd=PROJECT,
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -84,8 +105,7 @@ def process(module: Sequence[str], port: int, log: Path) -> Iterator[None]:
             preexec_fn=end_with_parent(),
         )
         try:
-            _wait_for(port, running, log)
-            yield
+            yield running
         finally:
             running.terminate()
             try:

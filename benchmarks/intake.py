@@ -1,4 +1,4 @@
-"""Accepting a form: what it costs, and what a broken Redis adds to it."""
+"""Accepting a form: what slow senders add to it, and what the disk does."""
 
 from __future__ import annotations
 
@@ -25,23 +25,6 @@ _HALF_A_HEADER = b"POST /api/landing/submit HTTP/1.1\r\nHost: 127.0.0.1\r\nConte
 _ONE_BYTE = _HALF_A_HEADER + b"ngth: 60\r\nContent-Type: application/json\r\n\r\n{"
 ROUNDS = 3
 _numbers = itertools.count()
-
-
-def over_http(place: Ground) -> Section:
-    """``POST`` to a running web server with Redis well, refusing and frozen."""
-    well = _posts(place, lambda: None)
-    refusing = _posts(place, place.redis.stop)
-    place.redis.start()
-    try:
-        frozen = _posts(place, place.redis.pause)
-    finally:
-        place.redis.resume()
-    place.redis.flush()
-    _forget()
-    baseline = _row("POST, Redis healthy", well)
-    others = (_row("POST, Redis refuses", refusing), _row("POST, Redis frozen", frozen))
-    rows = [baseline, *(row.against(baseline) for row in others)]
-    return Section(f"A form over HTTP: median of {POSTS}, the worst beside it", rows)
 
 
 def among_slow_senders(place: Ground) -> Section:
@@ -81,19 +64,6 @@ def into_sqlite() -> Section:
     configured = _row("synchronous=FULL (as configured)", full).against(baseline)
     title = f"One submission committed to SQLite: median of {ROUNDS * INSERTS}"
     return Section(title, [baseline, configured])
-
-
-def _posts(place: Ground, break_redis: Callable[[], None]) -> Timing:
-    """A web server of its own each time: one that met a broken Redis leaves it alone a while.
-
-    Redis breaks after the first ``POST``, so the first one that meets that is among the timed.
-    """
-    with web_server(place), requests.Session() as session:
-        session.trust_env = False
-        post = _poster(session, f"{place.web_url}/api/landing/proftest")
-        post()
-        break_redis()
-        return repeat(post, POSTS, warm_up=False)
 
 
 def _poster(session: requests.Session, url: str) -> Callable[[], None]:

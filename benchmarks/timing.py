@@ -19,6 +19,11 @@ class Timing:
         """What half of the runs stayed below."""
         return statistics.median(self.seconds)
 
+    def percentile(self, percent: float) -> float:
+        """What so many of a hundred runs stayed below."""
+        ordered = sorted(self.seconds)
+        return ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)]
+
     @property
     def worst(self) -> float:
         """The slowest run."""

@@ -1,0 +1,5 @@
+"""The service's settings with another address book: that of the minimal view alone."""
+
+from config.settings import *  # noqa: F403
+
+ROOT_URLCONF = "benchmarks.minimal_view"
