@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from amocrm import counters, log_context
 from amocrm.identity import IdentityKey
 from leads import conf
-from leads.delivery.dispatch import dispatch
+from leads.delivery.bell import bell
 from leads.delivery.fairness import turn_of
 from leads.limits import PersonLimit
 from leads.models import Naming, Submission
@@ -108,7 +108,7 @@ def _announce(submission: Submission, named: Collection[IdentityKey]) -> None:
         counters.count(counters.Event.QUARANTINED)
     else:
         _log("📥 Accepted %s", submission, named)
-        dispatch([submission.pk])
+        bell.ring(submission.pk)
 
 
 def digest_of(body: object) -> str:

@@ -248,6 +248,18 @@ def redis_server() -> Iterator[RedisServer]:
     _redis.running_and_empty()
 
 
+@pytest.fixture(autouse=True)
+def _nobody_is_told_of_the_last_test(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """What a test's forms rang for is sent before Redis is emptied for the next one."""
+    from leads.delivery import bell
+
+    monkeypatch.setattr(bell, "PAUSE", 0)
+    yield
+    bell.bell.wait()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_but_loopback() -> Iterator[None]:
     """Nobody outside is asked for a name: what that takes is not for us to say.

@@ -14,6 +14,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from leads import intake
+from leads.delivery.bell import bell
 from leads.models import Submission
 from tests.leads.forms import EXPRESS, PROFTEST, PROFTEST_URL, SUBMIT_URL
 
@@ -56,7 +57,7 @@ def test_only_the_first_one_is_dispatched(
     django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[Any] = []
-    monkeypatch.setattr(intake, "dispatch", sent.append)
+    monkeypatch.setattr(bell, "ring", sent.append)
     for _ in range(2):
         with django_capture_on_commit_callbacks(execute=True):
             post()

@@ -15,6 +15,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from leads.delivery import dispatch
+from leads.delivery.bell import bell
 from leads.intake import accept_submission
 from leads.models import Submission
 from tests.leads.forms import PROFTEST_URL
@@ -25,7 +26,8 @@ SOON = 4  # seconds: a worker waits 5 for Redis
 
 
 def messages_in(redis_server: RedisServer) -> list[list[Any]]:
-    """The arguments of every message that lies in Redis."""
+    """The arguments of every message that lies in Redis, once those rung for are there."""
+    bell.wait()
     found = []
     client = redis_server.client()
     for key in client.scan_iter():
@@ -35,6 +37,15 @@ def messages_in(redis_server: RedisServer) -> list[list[Any]]:
                 assert message["headers"]["task"] == "leads.tasks.deliver_submission"
                 args, _kwargs, _embed = json.loads(base64.b64decode(message["body"]))
                 found.append(args)
+    client.close()
+    return found
+
+
+def connections_to(redis_server: RedisServer) -> set[str]:
+    """The ids of those that are open, without the one that asks."""
+    client = redis_server.client()
+    own = client.client_id()
+    found = {one["id"] for one in client.client_list()} - {str(own)}
     client.close()
     return found
 
@@ -64,7 +75,7 @@ def test_when_a_form_is_dispatched_it_is_committed(
     def look(_: object) -> None:
         open_transactions.append(transaction.get_connection().in_atomic_block)
 
-    monkeypatch.setattr("leads.intake.dispatch", look)
+    monkeypatch.setattr(bell, "ring", look)
     api.post(PROFTEST_URL, proftest, format="json")
     assert open_transactions == [False]
 
@@ -121,8 +132,10 @@ def test_a_form_is_accepted_soon_while_redis(
 
 
 def test_a_broker_that_failed_is_left_alone_for_ten_seconds(redis_server: RedisServer) -> None:
+    assert dispatch.dispatch([uuid4()]) == 1
     redis_server.kill()
     assert dispatch.dispatch([uuid4()]) == 0
+    assert not dispatch._kept.is_open
     redis_server.start()
     assert not dispatch.can_dispatch()
     assert dispatch.dispatch([uuid4()]) == 0
@@ -132,6 +145,18 @@ def test_a_broker_that_failed_is_left_alone_for_ten_seconds(redis_server: RedisS
     dispatch.breaker.close()
     assert dispatch.dispatch([uuid4(), uuid4()]) == 2
     assert len(messages_in(redis_server)) == 2
+
+
+def test_the_connection_is_kept_and_outlives_a_restart_of_redis(redis_server: RedisServer) -> None:
+    assert dispatch.dispatch([uuid4()]) == 1
+    before = connections_to(redis_server)
+    assert before
+    assert dispatch.dispatch([uuid4(), uuid4()]) == 2
+    assert connections_to(redis_server) == before
+    redis_server.kill()
+    redis_server.start()
+    assert dispatch.dispatch([uuid4()]) == 1
+    assert dispatch.can_dispatch()
 
 
 def test_without_redis_nothing_is_dispatched(redis_server: RedisServer, settings: Settings) -> None:
