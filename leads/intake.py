@@ -18,7 +18,7 @@ from leads import conf
 from leads.delivery.bell import bell
 from leads.delivery.fairness import turn_of
 from leads.limits import PersonLimit
-from leads.models import Naming, Submission
+from leads.models import Submission
 
 logger = log_context.get_logger(__name__)
 
@@ -84,6 +84,7 @@ def accept_submission(
             if known is None:
                 raise
         else:
+            PersonLimit().count(named)
             return Accepted(id=submission.pk, status=submission.told_status)
     if known.body_digest != digest:
         raise KeyReused
@@ -95,10 +96,6 @@ def accept_submission(
 def _insert(submission: Submission, named: Collection[IdentityKey]) -> None:
     with transaction.atomic(durable=True):
         submission.save(force_insert=True)
-        Naming.objects.bulk_create(
-            Naming(submission=submission, value=value, created_at=submission.created_at)
-            for value in sorted({key.value for key in named})
-        )
         transaction.on_commit(partial(_announce, submission, named), robust=True)
 
 

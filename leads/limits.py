@@ -8,11 +8,14 @@ exceeded by as many of them at most.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from time import monotonic  # the system's clock may be set back
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.core.cache.backends.locmem import LocMemCache
+from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.throttling import SimpleRateThrottle
 
@@ -20,7 +23,9 @@ from amocrm import conf as amocrm_conf
 from amocrm import ledger
 from amocrm.identity import IdentityKey, without_ignored
 from leads import conf
-from leads.models import Naming
+
+#: About so many e-mails and phones are remembered.
+MOST_PEOPLE = 50_000
 
 
 class CountedRows(SimpleRateThrottle):
@@ -48,11 +53,18 @@ class CountedRows(SimpleRateThrottle):
         return min(max(math.ceil(left.total_seconds()), 0), self.duration)
 
 
-class PersonLimit(CountedRows):
+class PersonLimit(SimpleRateThrottle):
     """``PERSON_THROTTLE``: how many forms name one e-mail or phone, whoever sends them.
 
-    What identifies nobody (a switchboard, an agency's address) has no limit.
+    Remembered by each process for itself. What identifies nobody (a switchboard, an agency's
+    address) has no limit.
     """
+
+    num_requests: int
+    duration: int  # of the rate's unit, in seconds
+    # Never the cache of the settings: what is shared between processes may be down.
+    cache = LocMemCache("people", {"OPTIONS": {"MAX_ENTRIES": MOST_PEOPLE}})
+    _lock = threading.Lock()  # the history is read, then written: one thread at a time
 
     def get_rate(self) -> str:
         """As the settings say."""
@@ -60,13 +72,22 @@ class PersonLimit(CountedRows):
 
     def seconds_until(self, named: Collection[IdentityKey]) -> int:
         """Whole seconds until a form that names these may be taken; 0: now."""
-        values = {key.value for key in named}
-        counted = self.lately(Naming.objects.filter(value__in=values)).order_by()
-        counts = counted.values("value").annotate(times=Count("pk"))
-        full = set(counts.filter(times__gte=self.num_requests).values_list("value", flat=True))
-        people = _identifying({key for key in named if key.value in full})
-        waits = (self.seconds_left(Naming.objects.filter(value=key.value)) for key in people)
-        return max(waits, default=0)
+        full = {key for key in named if len(self._history(key)) >= self.num_requests}
+        people = _identifying(full) if full else ()
+        oldest = (self._history(key)[-self.num_requests] for key in people)
+        return max((math.ceil(at + self.duration - monotonic()) for at in oldest), default=0)
+
+    def count(self, named: Collection[IdentityKey]) -> None:
+        """A form that names these was accepted."""
+        with self._lock:
+            for key in named:
+                history = [*self._history(key), monotonic()]
+                self.cache.set(key.value, history[-self.num_requests :], self.duration)
+
+    def _history(self, key: IdentityKey) -> list[float]:
+        """When forms named it, the oldest first."""
+        since = monotonic() - self.duration
+        return [at for at in self.cache.get(key.value, []) if at > since]
 
 
 def _identifying(named: Collection[IdentityKey]) -> frozenset[IdentityKey]:

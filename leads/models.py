@@ -285,23 +285,6 @@ class Submission(models.Model):
         return unknown.count() if self.attempts else 0
 
 
-class Naming(models.Model):
-    """An e-mail or phone that an accepted form named, as :mod:`amocrm.identity` reads it.
-
-    Many of one submission: no spelling, and nobody beside a person, hides how many there were.
-    """
-
-    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="+")
-    value = models.CharField(max_length=320)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        indexes = (models.Index(fields=("value", "created_at")),)
-
-    def __str__(self) -> str:
-        return self.value
-
-
 class DeliveryAttempt(models.Model):
     """One attempt to deliver a submission, whatever came of it.
 

@@ -1,8 +1,7 @@
-"""Whose turn it is to be delivered, and how many forms have named one person."""
+"""Whose turn it is to be delivered."""
 
 from typing import Any
 
-import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 from django.db.models.functions import Now
@@ -37,33 +36,5 @@ class Migration(migrations.Migration):
                 fields=["status", "turn_at", "next_attempt_at"],
                 name="leads_submi_status_fab7c1_idx",
             ),
-        ),
-        migrations.CreateModel(
-            name="Naming",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "submission",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="leads.submission",
-                    ),
-                ),
-                ("value", models.CharField(max_length=320)),
-                ("created_at", models.DateTimeField()),
-            ],
-            options={
-                "indexes": [
-                    models.Index(
-                        fields=["value", "created_at"], name="leads_namin_value_969a0a_idx"
-                    )
-                ],
-            },
         ),
     ]
