@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max, QuerySet
+from django.utils import timezone
 
 from amocrm import counters, log_context
 from amocrm.identity import IdentityKey
@@ -69,34 +72,43 @@ def accept_submission(
         client=client,
         idempotency_key=idempotency_key or None,
         body_digest=digest,
+        # Nearly every form is the first one with its body.
+        repetition=0 if conf.current().repeat_within and not idempotency_key else None,
         status=Submission.Status.QUARANTINED if is_suspect else Submission.Status.ACCEPTED,
+        turn_at=turn_of(client, timezone.now()),
         **data,
     )
-    known = _find(form, idempotency_key) if idempotency_key else _repeated(submission)
-    if known is None:
-        if is_limited and (wait := PersonLimit().seconds_until(named)):
+    wait = PersonLimit().seconds_until(named) if is_limited else 0
+    kept = (None if wait else _inserted(submission, named)) or _repeated(submission)
+    if kept is None:
+        if wait:
             raise TooManyOfPerson(wait)
-        submission.turn_at = turn_of(client, submission.created_at)
-        try:
-            _insert(submission, named)
-        except IntegrityError:  # its twin was quicker
-            known = _find(form, idempotency_key) or _twin(submission)
-            if known is None:
-                raise
-        else:
-            PersonLimit().count(named)
-            return Accepted(id=submission.pk, status=submission.told_status)
-    if known.body_digest != digest:
+        kept = _inserted_behind(submission, named)
+    if kept.body_digest != digest:
         raise KeyReused
-    if not idempotency_key:
-        _log("🔁 Repeated %s, answered like the first one", known, named)
-    return Accepted(id=known.pk, status=known.told_status)
+    if kept is submission:
+        PersonLimit().count(named)
+    elif not idempotency_key:
+        _log("🔁 Repeated %s, answered like the first one", kept, named)
+    return Accepted(id=kept.pk, status=kept.told_status)
 
 
-def _insert(submission: Submission, named: Collection[IdentityKey]) -> None:
-    with transaction.atomic(durable=True):
+def _inserted(submission: Submission, named: Collection[IdentityKey]) -> Submission | None:
+    """``submission``, committed; ``None`` where another one stands in its way."""
+    try:
+        return _insert(submission, named)
+    except IntegrityError:
+        return None
+
+
+def _insert(submission: Submission, named: Collection[IdentityKey]) -> Submission:
+    # One INSERT is committed by itself, in fewer steps than a transaction around it. In one of the
+    # caller's it would not be: `durable` refuses that, and lets only a test's own pass.
+    in_transaction = transaction.get_connection().in_atomic_block
+    with transaction.atomic(durable=True) if in_transaction else nullcontext():
         submission.save(force_insert=True)
-        transaction.on_commit(partial(_announce, submission, named), robust=True)
+    transaction.on_commit(partial(_announce, submission, named), robust=True)
+    return submission
 
 
 def _announce(submission: Submission, named: Collection[IdentityKey]) -> None:
@@ -106,6 +118,37 @@ def _announce(submission: Submission, named: Collection[IdentityKey]) -> None:
     else:
         _log("📥 Accepted %s", submission, named)
         bell.ring(submission.pk)
+
+
+def _repeated(submission: Submission) -> Submission | None:
+    """The one that it repeats: of the same key, or lately of the same body."""
+    same = _alike(submission)
+    if submission.idempotency_key is None:
+        since = submission.created_at - conf.current().repeat_within
+        same = same.filter(created_at__gt=since)
+    return same.order_by("-created_at").first()
+
+
+def _inserted_behind(submission: Submission, named: Collection[IdentityKey]) -> Submission:
+    """It, numbered behind the others of its body. The number is unique: of twins in two processes
+    one is kept. Raises ``IntegrityError`` where that is not what stands in its way."""
+    if submission.repetition is not None:
+        last = _alike(submission).aggregate(last=Max("repetition"))["last"]
+        submission.repetition = 0 if last is None else last + 1
+    try:
+        return _insert(submission, named)
+    except IntegrityError:  # its twin was quicker
+        twin = _alike(submission).filter(repetition=submission.repetition).first()
+        if twin is None:
+            raise
+        return twin
+
+
+def _alike(submission: Submission) -> QuerySet[Submission]:
+    rows = Submission.objects.filter(form=submission.form_id)
+    if submission.idempotency_key is not None:
+        return rows.filter(idempotency_key=submission.idempotency_key)
+    return rows.filter(body_digest=submission.body_digest, repetition__isnull=False)
 
 
 def digest_of(body: object) -> str:
@@ -122,34 +165,6 @@ def _plain(value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
-
-
-def _find(form: str, key: str | None) -> Submission | None:
-    return Submission.objects.filter(form=form, idempotency_key=key).first() if key else None
-
-
-def _repeated(submission: Submission) -> Submission | None:
-    """The submission that this one repeats within the time for that; else number it behind the
-    latest one of the same body. The number is unique, so of concurrent twins one is kept."""
-    within = conf.current().repeat_within
-    if not within:
-        return None
-    same = Submission.objects.filter(form=submission.form_id, body_digest=submission.body_digest)
-    latest = same.filter(repetition__isnull=False).order_by("-repetition").first()
-    if latest is not None and submission.created_at - latest.created_at < within:
-        return latest
-    submission.repetition = 0 if latest is None else (latest.repetition or 0) + 1
-    return None
-
-
-def _twin(submission: Submission) -> Submission | None:
-    if submission.repetition is None:
-        return None
-    return Submission.objects.filter(
-        form=submission.form_id,
-        body_digest=submission.body_digest,
-        repetition=submission.repetition,
-    ).first()
 
 
 def _log(line: str, submission: Submission, named: Collection[IdentityKey]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from django.db import connection
 
 from tests.config.conftest import Web
 
@@ -44,3 +46,25 @@ def test_a_form_comes_in_every_encoding(web: Web) -> None:
     too_big = requests.post(url, files={"cv": ("cv.pdf", b"x" * 9_000_000)}, timeout=30)
     assert too_big.status_code == 413
     assert requests.post(url, json=FORM, timeout=30).status_code == 202
+
+
+@pytest.mark.both_databases
+def test_forms_are_taken_after_the_database_has_dropped_every_connection(web: Web) -> None:
+    """Connections are kept between requests; PostgreSQL drops them when it is started anew."""
+
+    def statuses(first: int) -> set[int]:
+        url = f"{web.site}/api/landing/submit"
+        with ThreadPoolExecutor(16) as pool:  # as many as answer, all their connections are used
+            bodies = (FORM | {"name": f"Test User {number}"} for number in range(first, first + 48))
+            answers = pool.map(lambda body: requests.post(url, json=body, timeout=30), bodies)
+            return {answer.status_code for answer in answers}
+
+    assert statuses(0) == {202}
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            assert cursor.fetchone()[0] > 1
+    assert statuses(100) == {202}
