@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import idna
@@ -44,11 +45,16 @@ def parse_email(raw: str) -> str | None:
         return None
     try:
         # Not case-folded itself: that would make another domain of one with an ß.
-        email = f"{local.casefold()}@{idna.encode(domain, uts46=True).decode('ascii')}"
+        email = f"{local.casefold()}@{_ascii_domain(domain)}"
         _is_email(email)
     except (idna.IDNAError, UnicodeError, ValidationError):
         return None
     return email
+
+
+@lru_cache(maxsize=1000)  # nearly everybody is at one of a few
+def _ascii_domain(domain: str) -> str:
+    return idna.encode(domain, uts46=True).decode("ascii")
 
 
 def parse_phone(raw: str, region: str) -> str | None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class LeadsSettings:
     stages: dict[str, int | None]
 
 
+@cache
 def current() -> LeadsSettings:
     """The settings as they are now (tests override them)."""
     return LeadsSettings(
@@ -53,3 +57,8 @@ def current() -> LeadsSettings:
             "manager": settings.AMOCRM_STATUS_MANAGER,
         },
     )
+
+
+@receiver(setting_changed)
+def _read_anew(**_: Any) -> None:
+    current.cache_clear()

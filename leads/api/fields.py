@@ -27,6 +27,12 @@ class LenientField(serializers.Field[Any, Any, Any, Any], ABC):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, **kwargs)
 
+    def __deepcopy__(self, memo: object) -> LenientField:
+        """What each form's serializer takes of it: nothing changes but whose it is."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
     def run_validation(self, data: Any = serializers.empty) -> Any:
         """The value as the model keeps it. Never raises."""
         is_missing = data is serializers.empty or data is None or data == ""
