@@ -15,10 +15,6 @@ from config.login import failures, remembered
 from config.login.refusal import LoginRefused
 from config.login.turns import turns
 
-#: From an address with more recent failures nobody waits for a turn: it would be taken from those
-#: who know their password.
-MOST_FOR_WAITING = 2
-
 
 class LoginBackend(AxesBackend):
     """Django's users. Of a wrong password Django's signal tells the handler."""
@@ -50,7 +46,8 @@ class LoginBackend(AxesBackend):
         found = failures.recent(username, address, request.axes_attempt_time)
         if found.refusal:
             raise LoginRefused(found.refusal)
-        with turns.turn(address, may_wait=found.of_address <= MOST_FOR_WAITING):
+        # After a failure nobody waits: the place is for those who know their password.
+        with turns.turn(address, may_wait=not found.of_address):
             yield
 
     def _checked(self, *args: Any, **kwargs: Any) -> User | None:
