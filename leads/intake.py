@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from amocrm import counters, log_context
 from amocrm.identity import IdentityKey
 from leads import conf
 from leads.delivery.bell import bell
-from leads.delivery.fairness import turn_of
+from leads.delivery.fairness import turn_after
 from leads.limits import PersonLimit
 from leads.models import Submission
 
@@ -54,6 +55,7 @@ def accept_submission(
     idempotency_key: str | None,
     body: object = None,
     client: str = "",
+    last_turn: datetime | None = None,
     is_suspect: bool = False,
     is_limited: bool = True,
 ) -> Accepted:
@@ -61,7 +63,8 @@ def accept_submission(
 
     ``form`` is the slug, ``data`` has the names of the model's fields, ``named`` is whom the form
     names. ``body`` (what was sent, parsed; ``data`` if not given) tells a repetition from another
-    form: with a key always, without one for as long as the settings say. ``client`` is who sent it.
+    form: with a key always, without one for as long as the settings say. ``client`` is who sent it,
+    and ``last_turn`` the turn of what came from there before.
     One that ``is_suspect`` is kept in quarantine, for an operator to release.
     Neither Redis nor the CRM is needed. Raises :class:`KeyReused` and, for a new form that
     ``is_limited``, :class:`TooManyOfPerson`.
@@ -75,7 +78,7 @@ def accept_submission(
         # Nearly every form is the first one with its body.
         repetition=0 if conf.current().repeat_within and not idempotency_key else None,
         status=Submission.Status.QUARANTINED if is_suspect else Submission.Status.ACCEPTED,
-        turn_at=turn_of(client, timezone.now()),
+        turn_at=turn_after(last_turn, timezone.now()),
         **data,
     )
     wait = PersonLimit().seconds_until(named) if is_limited else 0

@@ -21,8 +21,8 @@ from leads.forms import validators
 class LandingForm(models.Model):
     """A form that landing pages send, and what becomes of it in the CRM.
 
-    Read anew for each form that comes and each delivery: what is changed here counts at once, also
-    for what waits. Never deleted once something was sent.
+    Read anew for each delivery, and every other second for those that come: what is changed here
+    counts without a restart, also for what waits. Never deleted once something was sent.
     """
 
     #: Those that have addresses of their own, and stages in the settings.

@@ -16,7 +16,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from leads import conf
 from leads.limits import CountedRows
-from leads.models import Sender, Submission
+from leads.models import Sender
 
 #: About so many addresses are remembered; those longest unheard of are forgotten first.
 MAX_CLIENTS = 10_000
@@ -69,7 +69,8 @@ class LandingThrottle(CountedRows):
         if view.sender:
             self.num_requests, self.duration = view.sender.per_minute, 60
         client = client_of(request, view.sender)
-        self._seconds = self.seconds_left(Submission.objects.filter(client=client))
+        self._seconds = self.seconds_left(client)
+        view.last_turn = self.last_turn
         return not self._seconds
 
     def wait(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, NoReturn, TypeGuard
 from uuid import UUID
 
@@ -32,6 +33,7 @@ from leads.api.serializers import LandingSerializer, serializer_of
 from leads.api.suspicion import suspicion_of
 from leads.api.throttles import LandingThrottle, StatusThrottle, client_of
 from leads.api.visitor_page import visitor_page, wants_page
+from leads.forms import known
 from leads.intake import Accepted, KeyReused, TooManyOfPerson, accept_submission, digest_of
 from leads.models import LandingForm, Sender, Submission
 from leads.senders.keys import sender_of
@@ -75,6 +77,7 @@ class FormView(LandingView):
     _slug = ""
     _form: LandingForm | None = None
     sender: Sender | None = None
+    last_turn: datetime | None = None  # what the throttle found
     _sent = Form()
     _read: LandingSerializer
 
@@ -94,7 +97,7 @@ class FormView(LandingView):
         """Find the form, then as usual."""
         slug = kwargs.get("slug", self._slug)
         self._sent, self._read = Form(), serializer_of(slug)(data={})  # nothing yet
-        self._form = LandingForm.objects.filter(pk=slug).first()
+        self._form = known.find(slug)
         self.sender = sender_of(request, self._form)
         super().initial(request, *args, **kwargs)
 
@@ -136,6 +139,7 @@ class FormView(LandingView):
                 body=body,
                 is_suspect=is_suspect,
                 client=client_of(request, self.sender),
+                last_turn=self.last_turn,
             )
         except KeyReused as error:
             raise IdempotencyKeyReused from error

@@ -31,12 +31,8 @@ _CANDIDATES = 10
 Deliver = Callable[[UUID], DeliveryAttempt.Outcome | None]
 
 
-def turn_of(client: str, now: datetime) -> datetime:
-    """The turn of a form that ``client`` sends now; without a sender: now."""
-    if not client:
-        return now
-    rows = Submission.objects.filter(client=client).order_by("-created_at")
-    last = rows.values_list("turn_at", flat=True).first()
+def turn_after(last: datetime | None, now: datetime) -> datetime:
+    """The turn of a form that comes now from a sender whose last one has the turn ``last``."""
     return now if last is None else min(max(now, last + SPACING), now + FURTHEST)
 
 

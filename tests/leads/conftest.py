@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 from leads.api.throttles import MemoryThrottle
 from leads.delivery import dispatch
 from leads.delivery.dispatch import breaker
+from leads.forms import known
 from leads.limits import PersonLimit
 from leads.models import Submission
 from tests.leads.forms import EXPRESS, PROFTEST
@@ -25,6 +26,7 @@ def _nothing_remembered() -> Iterator[None]:
     """No calls counted and no broker left alone because of an earlier test."""
     MemoryThrottle.cache.clear()
     PersonLimit.cache.clear()
+    known.forget()
     breaker.close()
     yield
     breaker.close()

@@ -30,7 +30,7 @@ SENDER = "192.0.2.1"
 def seconds(settings: Settings, rate: str) -> int:
     """How long the sender has to wait; 0: not at all."""
     settings.LANDING_THROTTLE = rate
-    return LandingThrottle().seconds_left(Submission.objects.filter(client=SENDER))
+    return LandingThrottle().seconds_left(SENDER)
 
 
 @pytest.fixture
@@ -174,6 +174,6 @@ def test_without_the_database_nobody_knows_and_it_is_503(
     def broken(*_: Any) -> None:
         raise OperationalError("gone")
 
-    monkeypatch.setattr(LandingThrottle, "lately", broken)
+    monkeypatch.setattr(LandingThrottle, "seconds_left", broken)
     answer = post(api)
     assert (answer.status_code, answer["Retry-After"]) == (503, "60")

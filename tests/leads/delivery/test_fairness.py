@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 import time_machine
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from amocrm.contract import LeadRequest, LeadResult, Progress
 from amocrm.sandbox.server import RunningSandbox
@@ -23,6 +24,7 @@ from leads.delivery.attempt import deliver
 from leads.intake import accept_submission
 from leads.models import DeliveryAttempt, Submission
 from tests.leads.conftest import Create
+from tests.leads.forms import EXPRESS, SUBMIT_URL
 from tests.servers import end_with_parent
 from tests.waiting import wait_until
 
@@ -36,9 +38,15 @@ BEFORE_HONEST = 4
 def accept(client: str, number: int, at: datetime) -> UUID:
     """The id of a form that ``client`` sent at that time."""
     data = {"name": "Test User", "email": f"p{number}@mail.example"}
+    last = Submission.objects.filter(client=client).order_by("-created_at").first()
     with time_machine.travel(at, tick=False):
         return accept_submission(
-            form="express", data=data, named=(), idempotency_key=None, client=client
+            form="express",
+            data=data,
+            named=(),
+            idempotency_key=None,
+            client=client,
+            last_turn=last.turn_at if last else None,
         ).id
 
 
@@ -63,7 +71,7 @@ def delivered_before(submission_id: UUID) -> int:
 @pytest.fixture
 def _unheard(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker is told of a form."""
-    monkeypatch.setattr("leads.intake.dispatch", lambda ids: len(ids))
+    monkeypatch.setattr("leads.intake.bell.ring", lambda _: None)
 
 
 @pytest.mark.both_databases
@@ -129,23 +137,28 @@ def worker(environment: dict[str, str]) -> Iterator[None]:
         process.wait()
 
 
-@pytest.mark.django_db
-def test_the_turns_of_one_sender_are_apart_and_of_nobody_at_once(create: Create) -> None:
+def test_the_turns_of_one_sender_are_apart_but_none_further_away_than_a_day() -> None:
     now = timezone.now()
-    assert fairness.turn_of(FLOOD, now) == now
-    create(client=FLOOD, created_at=now, turn_at=now)
-    assert fairness.turn_of(FLOOD, now + SECOND) == now + 30 * SECOND
-    assert fairness.turn_of(FLOOD, now + 31 * SECOND) == now + 31 * SECOND
-    assert fairness.turn_of(HONEST, now) == now
-    create(client="", created_at=now, turn_at=now)
-    assert fairness.turn_of("", now) == now, "nobody knows whether they are one"
+    assert fairness.turn_after(None, now) == now
+    assert fairness.turn_after(now, now + SECOND) == now + 30 * SECOND
+    assert fairness.turn_after(now, now + 31 * SECOND) == now + 31 * SECOND
+    assert fairness.turn_after(NEVER, now) == now + timedelta(days=1)
 
 
 @pytest.mark.django_db
-def test_no_turn_is_further_away_than_a_day(create: Create) -> None:
-    now = timezone.now()
-    create(client=FLOOD, created_at=now, turn_at=NEVER)
-    assert fairness.turn_of(FLOOD, now) == now + timedelta(days=1)
+def test_a_form_has_its_turn_behind_the_last_one_of_its_sender(
+    create: Create, api: APIClient
+) -> None:
+    last = timezone.now() + 60 * SECOND
+    create(client=FLOOD, turn_at=last)
+
+    def turn(address: str) -> datetime:
+        answer = api.post(SUBMIT_URL, EXPRESS, format="json", REMOTE_ADDR=address)
+        return Submission.objects.get(pk=answer.json()["leadId"]).turn_at
+
+    assert turn(FLOOD) == last + 30 * SECOND
+    assert turn(FLOOD) == last + 60 * SECOND
+    assert turn(HONEST) < last
 
 
 @pytest.mark.django_db
