@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from leads.limits import PersonLimit
 from leads.models import Submission
 
 logger = log_context.get_logger(__name__)
+# SQLite takes one write at a time, and whoever waits for it asks again after ever longer pauses.
+# Threads that take turns wait for each other no longer than need be.
+_turn = threading.Lock()
 
 
 class KeyReused(Exception):
@@ -107,8 +111,9 @@ def _inserted(submission: Submission, named: Collection[IdentityKey]) -> Submiss
 def _insert(submission: Submission, named: Collection[IdentityKey]) -> Submission:
     # One INSERT is committed by itself, in fewer steps than a transaction around it. In one of the
     # caller's it would not be: `durable` refuses that, and lets only a test's own pass.
-    in_transaction = transaction.get_connection().in_atomic_block
-    with transaction.atomic(durable=True) if in_transaction else nullcontext():
+    connection = transaction.get_connection()
+    durably = transaction.atomic(durable=True) if connection.in_atomic_block else nullcontext()
+    with _turn if connection.vendor == "sqlite" else nullcontext(), durably:
         submission.save(force_insert=True)
     transaction.on_commit(partial(_announce, submission, named), robust=True)
     return submission
