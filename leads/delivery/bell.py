@@ -17,7 +17,7 @@ from uuid import UUID
 from leads.delivery import dispatch
 
 #: At most so many are sent at once, and so many seconds lie between two times.
-MOST_AT_ONCE = 5
+MOST_AT_ONCE = 3
 PAUSE = 0.25
 #: As many wait at most, as a sweep takes.
 MOST_WAITING = 100
