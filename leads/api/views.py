@@ -34,9 +34,9 @@ from leads.api.suspicion import suspicion_of
 from leads.api.throttles import LandingThrottle, StatusThrottle, client_of
 from leads.api.visitor_page import visitor_page, wants_page
 from leads.forms import known
+from leads.forms.senders import sender_of
 from leads.intake import Accepted, KeyReused, TooManyOfPerson, accept_submission, digest_of
 from leads.models import LandingForm, Sender, Submission
-from leads.senders.keys import sender_of
 
 _MAX_KEY = 255
 

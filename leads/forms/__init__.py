@@ -1,1 +1,1 @@
-"""Forms as rows: what an operator enters, whose pages may send them, and how a page sends them."""
+"""Forms as rows: which one it is, whose pages and senders may send it, and how a page does."""

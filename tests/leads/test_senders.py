@@ -12,8 +12,8 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from leads.forms.senders import new_key
 from leads.models import LandingForm, Sender, Submission
-from leads.senders.keys import new_key
 
 pytestmark = pytest.mark.django_db
 PERSON = {"name": "Анна", "phone": "+77011230104"}

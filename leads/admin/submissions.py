@@ -19,11 +19,8 @@ from django.utils.translation import ngettext
 from amocrm.account.links import lead_url
 from leads import conf
 from leads.delivery import dispatch, lease
-from leads.forms.page import LandingFormAdmin
-from leads.models import DeliveryAttempt, LandingForm, RefusedForm, Sender, Submission
-from leads.refused.page import RefusedFormAdmin
+from leads.models import DeliveryAttempt, Submission
 from leads.remarks import sentence
-from leads.senders.page import SenderAdmin
 
 if TYPE_CHECKING:
     _SubmissionAdmin = admin.ModelAdmin[Submission]
@@ -94,7 +91,6 @@ class DeliveryAttemptInline(_AttemptInline):
         )
 
 
-@admin.register(Submission)
 class SubmissionAdmin(_SubmissionAdmin):
     """Nothing is entered, edited or deleted here: the row is what somebody sent us."""
 
@@ -200,11 +196,6 @@ class SubmissionAdmin(_SubmissionAdmin):
             self.message_user(
                 request, str(_("Nothing selected is in quarantine.")), messages.WARNING
             )
-
-
-admin.site.register(LandingForm, LandingFormAdmin)
-admin.site.register(RefusedForm, RefusedFormAdmin)
-admin.site.register(Sender, SenderAdmin)
 
 
 def _release(submission: Submission) -> bool:

@@ -12,8 +12,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from leads.forms.senders import new_key
 from leads.models import Sender
-from leads.senders.keys import new_key
 
 if TYPE_CHECKING:
     _SenderAdmin = admin.ModelAdmin[Sender]

@@ -1,1 +1,0 @@
-"""Those who send forms in somebody's name: a builder, a site's own back end."""
