@@ -23,7 +23,7 @@ def test_the_page_of_the_api_is_readable_and_a_form_can_be_tried(
     status = proftest.locator(".live-responses-table .response-col_status").last
     status.wait_for()
     assert status.inner_text().split()[0] == "202"
-    assert page.locator(".opblock").count() == 10
+    assert page.locator(".opblock").count() == 11
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     text = page.evaluate("getComputedStyle(document.querySelector('.opblock-body p')).color")
