@@ -8,8 +8,10 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
 GROUP = "Operators"
-MODELS = {"landingform": "form", "formfield": "field"}
-ACTIONS = ("view", "add", "change")
+ACTIONS = {
+    "landingform": ("form", ("view", "add", "change")),
+    "formfield": ("field", ("view", "add", "change", "delete")),
+}
 
 
 def grant(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -19,9 +21,9 @@ def grant(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         return
     content_types = apps.get_model("contenttypes", "ContentType").objects.using(using)
     permissions = apps.get_model("auth", "Permission").objects.using(using)
-    for model, name in MODELS.items():
+    for model, (name, actions) in ACTIONS.items():
         content_type, _ = content_types.get_or_create(app_label="leads", model=model)
-        for action in ACTIONS:
+        for action in actions:
             permission, _ = permissions.get_or_create(
                 content_type=content_type,
                 codename=f"{action}_{model}",

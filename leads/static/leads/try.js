@@ -2,6 +2,7 @@
 "use strict";
 
 document.addEventListener("landing:accepted", (event) => {
+  event.preventDefault(); // stay here, where the visitor of a page would be led on
   const place = document.querySelector(".try-form");
   const link = document.createElement("a");
   link.href = `${place.dataset.submissions}${event.detail.leadId}/change/`;
