@@ -43,6 +43,7 @@ class Code(StrEnum):
     TOO_MANY = "too_many"  # how many values are left
     FILES = "files"  # their names
     REFUSED = "refused"  # what the sender was told
+    NO_FORM = "no_form"  # the address that it was sent to
     TOO_OFTEN = "too_often"  # after how many seconds it may be sent again
     MENDED = "mended"  # when it came
     TRAPPED = "trapped"  # what stood in the trap
@@ -60,6 +61,7 @@ _SENTENCES = {
     Code.TOO_MANY: gettext_noop("%(field)s: too much, only the first %(value)s values were kept"),
     Code.FILES: gettext_noop("%(field)s: not kept: %(value)s"),
     Code.REFUSED: gettext_noop("%(field)s: the sender was told: %(value)s"),
+    Code.NO_FORM: gettext_noop("%(field)s: there is none such, or it is switched off: %(value)s"),
     Code.TOO_OFTEN: gettext_noop(
         "%(field)s: too many with this e-mail or phone, the sender was told to wait for %(value)s s"
     ),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
@@ -46,6 +47,13 @@ class RefusedFormAdmin(_RefusedAdmin):
         (_("What was sent"), {"fields": ("sent", "sent_on")}),
     )
     readonly_fields = (*_CAME, "sent", "sent_on")
+
+    def formfield_for_dbfield(self, *args: Any, **kwargs: Any) -> Any:
+        """Which form it was is chosen here, and none is made or changed on the way."""
+        field: Any = super().formfield_for_dbfield(*args, **kwargs)
+        if isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """They come from landing pages."""

@@ -38,6 +38,10 @@ class NoSuchForm(APIException):
     status_code = status.HTTP_404_NOT_FOUND
     default_detail = _("There is no such form any more.")
 
+    def __init__(self, slug: str) -> None:
+        super().__init__()
+        self.slug = slug
+
 
 class TooManyRequests(Throttled):
     """429: ``wait`` seconds from now is soon enough."""

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from leads.api.cleaning import clean_lines
 from leads.api.copying import Copy
-from leads.api.exceptions import TooManyForms
+from leads.api.exceptions import NoSuchForm, TooManyForms
 from leads.api.parsers import MAX_DEPTH, Form, Unreadable
 from leads.api.serializers import PERSON, LandingSerializer
 from leads.api.throttles import RefusedThrottle
@@ -43,7 +43,9 @@ def _problems(error: APIException, read: LandingSerializer) -> Remarks:
     if read.person and not read.named:
         return read.remarks
     problems = Remarks()  # it is not the person that is wrong
-    if isinstance(error, TooManyForms):
+    if isinstance(error, NoSuchForm):
+        problems.add("form", Code.NO_FORM, error.slug)
+    elif isinstance(error, TooManyForms):
         problems.add("form", Code.TOO_OFTEN, error.wait)
     else:
         problems.add("form", Code.REFUSED, _told(error.detail))

@@ -112,7 +112,7 @@ class FormView(LandingView):
         self._read = type(self._read)(data=read.form)
         self._read.is_valid(raise_exception=True)
         if self._form is None or not self._form.is_active:
-            raise NoSuchForm
+            raise NoSuchForm(slug or self._slug)
         suspicion = suspicion_of(self._sent)
         if suspicion:
             self._read.remarks.add("form", *suspicion)

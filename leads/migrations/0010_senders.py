@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("name", models.CharField(max_length=100, unique=True, verbose_name="name")),
+                ("name", models.CharField(max_length=100, unique=True, verbose_name="title")),
                 (
                     "per_minute",
                     models.PositiveIntegerField(
@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 (
                     "created_at",
                     models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="created at"
+                        default=django.utils.timezone.now, editable=False, verbose_name="made at"
                     ),
                 ),
                 (

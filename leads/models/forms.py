@@ -126,7 +126,7 @@ class FormField(models.Model):
 class Sender(models.Model):
     """Who sends a form for its visitors, known by a key: its address is not theirs."""
 
-    name = models.CharField(_("name"), max_length=100, unique=True)
+    name = models.CharField(_("title"), max_length=100, unique=True)
     form = models.ForeignKey(
         LandingForm, on_delete=models.PROTECT, related_name="senders", verbose_name=_("form")
     )
@@ -144,7 +144,7 @@ class Sender(models.Model):
     is_active = models.BooleanField(_("in use"), default=True)
     key_start = models.CharField(_("key begins with"), max_length=8, editable=False)
     key_digest = models.CharField(max_length=64, unique=True, editable=False)
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("made at"), default=timezone.now, editable=False)
 
     class Meta:
         verbose_name = _("sender")

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from amocrm.errors import ComeBack, RetryLater
-from leads.admin import SubmissionAdmin
+from leads.admin.submissions import SubmissionAdmin
 from leads.delivery.attempt import deliver
 from leads.models import Submission
 from tests.leads.conftest import Create

@@ -18,6 +18,7 @@ from rest_framework.test import APIClient
 from leads.delivery.mapping import lead_request
 from leads.forms import known
 from leads.models import LandingForm, RefusedForm, Submission
+from leads.remarks import sentence
 from tests.leads.forms import EXPRESS, PROFTEST
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +122,7 @@ def test_a_form_that_there_is_not_is_kept_for_an_operator_who_knows_which_it_was
     assert (answer.status_code, answer.json()["error"]) == (404, "Такой формы больше нет.")
     refused = RefusedForm.objects.get()
     assert (refused.form, refused.name, Submission.objects.count()) == (None, "Анна", 0)
+    assert sentence(refused.problems[0]) == "Форма: нет такой, или она выключена: ielst"
 
     client = staff("view_refusedform", "change_refusedform", "view_landingform")
     page = reverse("admin:leads_refusedform_change", args=[refused.pk])
