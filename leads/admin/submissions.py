@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -157,20 +158,13 @@ class SubmissionAdmin(_SubmissionAdmin):
     @admin.action(description=_("Deliver again"), permissions=("change",))
     def deliver_again(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
         """Give submissions that failed or wait for a retry a fresh schedule, from now on."""
-        again = []
-        with transaction.atomic():
-            for submission in queryset.order_by("pk"):
-                if _revive(submission):
-                    self.log_change(request, submission, _("Deliver again"))
-                    again.append(submission.pk)
-            transaction.on_commit(partial(dispatch.dispatch, again), robust=True)
-        if again:
+        if count := self._each(request, queryset, _revive, _("Deliver again")):
             text = ngettext(
                 "%(count)d submission will be delivered again.",
                 "%(count)d submissions will be delivered again.",
-                len(again),
+                count,
             )
-            self.message_user(request, text % {"count": len(again)}, messages.SUCCESS)
+            self.message_user(request, text % {"count": count}, messages.SUCCESS)
         else:
             text = str(_("Everything selected is delivered, or is being delivered just now."))
             self.message_user(request, text, messages.WARNING)
@@ -178,24 +172,33 @@ class SubmissionAdmin(_SubmissionAdmin):
     @admin.action(description=_("Release from quarantine"), permissions=("change",))
     def release(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
         """Deliver what was only suspected: it is somebody's."""
-        released = []
-        with transaction.atomic():
-            for submission in queryset.order_by("pk"):
-                if _release(submission):
-                    self.log_change(request, submission, _("Release from quarantine"))
-                    released.append(submission.pk)
-            transaction.on_commit(partial(dispatch.dispatch, released), robust=True)
-        if released:
+        if count := self._each(request, queryset, _release, _("Release from quarantine")):
             text = ngettext(
                 "%(count)d submission is released and will be delivered.",
                 "%(count)d submissions are released and will be delivered.",
-                len(released),
+                count,
             )
-            self.message_user(request, text % {"count": len(released)}, messages.SUCCESS)
+            self.message_user(request, text % {"count": count}, messages.SUCCESS)
         else:
-            self.message_user(
-                request, str(_("Nothing selected is in quarantine.")), messages.WARNING
-            )
+            text = str(_("Nothing selected is in quarantine."))
+            self.message_user(request, text, messages.WARNING)
+
+    def _each(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Submission],
+        change: Callable[[Submission], bool],
+        what: Any,
+    ) -> int:
+        """Make due what ``change`` changes, and write down who did it; how many there were."""
+        changed = []
+        with transaction.atomic():
+            for submission in queryset.order_by("pk"):
+                if change(submission):
+                    self.log_change(request, submission, what)
+                    changed.append(submission.pk)
+            transaction.on_commit(partial(dispatch.dispatch, changed), robust=True)
+        return len(changed)
 
 
 def _release(submission: Submission) -> bool:
