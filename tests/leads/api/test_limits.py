@@ -28,7 +28,8 @@ SENDER = "192.0.2.1"
 
 
 def seconds(settings: Settings, rate: str) -> int:
-    """How long the sender has to wait; 0: not at all."""
+    """How long a sender has to wait who was heard of before; 0: not at all."""
+    LandingThrottle.heard.set(SENDER, True)
     settings.LANDING_THROTTLE = rate
     return LandingThrottle().seconds_left(SENDER)
 
@@ -52,6 +53,16 @@ def test_forms_may_be_sent_again_one_by_one_as_others_get_old(
         sent(ago)
     sent(0, "192.0.2.2")
     assert [seconds(settings, f"{number}/min") for number in (4, 3, 2, 1)] == [0, 1, 20, 60]
+
+
+def test_the_first_form_that_a_process_hears_of_a_sender_costs_no_query(
+    api: APIClient, django_assert_num_queries: Any
+) -> None:
+    post(api)  # the form itself is read, too
+    with django_assert_num_queries(1):
+        assert post(api, 1, email="b@mail.example", phone="+77015550000").status_code == 202
+    with django_assert_num_queries(3):
+        assert post(api, 1, email="c@mail.example", phone="+77015550001").status_code == 202
 
 
 @pytest.mark.parametrize(
