@@ -95,10 +95,11 @@ class PersonLimit(SimpleRateThrottle):
 
     def seconds_until(self, named: Collection[IdentityKey]) -> int:
         """Whole seconds until a form that names these may be taken; 0: now."""
-        full = {key for key in named if len(self._history(key)) >= self.num_requests}
+        histories = {key: self._history(key) for key in named}
+        full = {key for key, times in histories.items() if len(times) >= self.num_requests}
         people = _identifying(full) if full else ()
-        oldest = (self._history(key)[-self.num_requests] for key in people)
-        return max((math.ceil(at + self.duration - monotonic()) for at in oldest), default=0)
+        ends = (histories[key][-self.num_requests] + self.duration for key in people)
+        return max((max(math.ceil(end - monotonic()), 0) for end in ends), default=0)
 
     def count(self, named: Collection[IdentityKey]) -> None:
         """A form that names these was accepted."""

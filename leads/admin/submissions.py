@@ -46,7 +46,7 @@ _SENT = (
 _DELIVERY = (
     "status",
     "attempts",
-    "next_attempt_at",
+    "next_attempt",
     "reason",
     "waiting_for",
     "waiting_since",

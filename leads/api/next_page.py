@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from amocrm.text.printable import is_visible_ascii
+from amocrm.text.printable import is_visible_ascii, readable
 from leads import conf
 from leads.api.parsers import Form
+from leads.forms.validators import ascii_url
 from leads.models import LandingForm
 
 FIELD = "_next"
@@ -19,9 +20,10 @@ def next_page(sent: Form, form: LandingForm, *, is_visitors: bool) -> str | None
     if not sent.is_encoded:
         return None
     address = sent.get(FIELD)
-    if isinstance(address, str) and _is_plain(address) and _origin(address) in _pages(form):
-        return address
-    return form.next_page or None if is_visitors else None
+    wanted = _plain(address) if isinstance(address, str) else None
+    if wanted and _origin(wanted) in _pages(form):
+        return wanted
+    return _plain(form.next_page) if is_visitors else None
 
 
 def _pages(form: LandingForm) -> frozenset[str]:
@@ -36,6 +38,12 @@ def _origin(address: str) -> str | None:
     return f"{url.scheme}://{url.netloc.lower()}"
 
 
-def _is_plain(address: str) -> bool:
+def _plain(address: str) -> str | None:
+    """As browsers ask for it; ``None`` for what they might read in another way than we do."""
+    try:
+        plain = ascii_url(address)
+    except ValueError:
+        return None
     # Browsers read a backslash as a slash, and forget blanks and control characters.
-    return is_visible_ascii(address) and "\\" not in address
+    is_as_seen = readable(address) == address and "\\" not in address
+    return plain if is_as_seen and is_visible_ascii(plain) else None

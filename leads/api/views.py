@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, NoReturn, TypeGuard
 from uuid import UUID
 
+from django.db import IntegrityError
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework import status
@@ -123,7 +124,7 @@ class FormView(LandingView):
             # 303: whatever was posted, the page is fetched.
             return Response(status=status.HTTP_303_SEE_OTHER, headers={"Location": page})
         # Some builders take everything but exactly 200 for a failure, and tell the visitor so.
-        wants_200 = self.sender.wants_200 if self.sender else read.is_from_builder
+        wants_200 = read.is_from_builder or (self.sender is not None and self.sender.wants_200)
         done = status.HTTP_200_OK if wants_200 else status.HTTP_202_ACCEPTED
         return Response(_accepted(request, accepted), status=done)
 
@@ -146,6 +147,12 @@ class FormView(LandingView):
             raise IdempotencyKeyReused from error
         except TooManyOfPerson as error:
             raise TooManyForms(error.wait) from error
+        except IntegrityError as error:
+            known.forget()
+            self._form = known.find(form.slug)
+            if self._form is None:  # it was deleted a moment ago
+                raise NoSuchForm(form.slug) from error
+            raise
 
 
 class ProftestView(FormView):

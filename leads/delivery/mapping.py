@@ -89,9 +89,9 @@ def _moment(text: str) -> str:
     """A moment in ISO 8601 as people here read it, anything else as it is."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return f"{timezone.localtime(moment):%d.%m.%Y %H:%M}" if moment.tzinfo else text
+    except (ValueError, OverflowError):  # none, or one that no clock of ours can show
         return text
-    return f"{timezone.localtime(moment):%d.%m.%Y %H:%M}" if moment.tzinfo else text
 
 
 def _remark_lines(remarks: Iterable[dict[str, str]]) -> Iterator[str]:

@@ -38,7 +38,14 @@ class Migration(migrations.Migration):
                         verbose_name="slug",
                     ),
                 ),
-                ("title", models.CharField(max_length=100, verbose_name="title")),
+                (
+                    "title",
+                    models.CharField(
+                        max_length=100,
+                        validators=[leads.forms.validators.validate_visible],
+                        verbose_name="title",
+                    ),
+                ),
                 (
                     "is_active",
                     models.BooleanField(
@@ -99,6 +106,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="Where visitors go afterwards.",
                         max_length=500,
+                        validators=[leads.forms.validators.validate_web_address],
                         verbose_name="next page",
                     ),
                 ),

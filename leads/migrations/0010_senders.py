@@ -5,6 +5,8 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
+import leads.forms.validators
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -21,7 +23,15 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("name", models.CharField(max_length=100, unique=True, verbose_name="title")),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=100,
+                        unique=True,
+                        validators=[leads.forms.validators.validate_visible],
+                        verbose_name="title",
+                    ),
+                ),
                 (
                     "per_minute",
                     models.PositiveIntegerField(

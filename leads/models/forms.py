@@ -29,7 +29,7 @@ class LandingForm(models.Model):
         primary_key=True,
         help_text=_("Its address ends with this. It stays."),
     )
-    title = models.CharField(_("title"), max_length=100)
+    title = models.CharField(_("title"), max_length=100, validators=[validators.validate_visible])
     is_active = models.BooleanField(
         _("switched on"),
         default=True,
@@ -70,6 +70,7 @@ class LandingForm(models.Model):
         _("next page"),
         blank=True,
         max_length=500,
+        validators=[validators.validate_web_address],
         help_text=_("Where visitors go afterwards."),
     )
 
@@ -126,7 +127,9 @@ class FormField(models.Model):
 class Sender(models.Model):
     """Who sends a form for its visitors, known by a key: its address is not theirs."""
 
-    name = models.CharField(_("title"), max_length=100, unique=True)
+    name = models.CharField(
+        _("title"), max_length=100, unique=True, validators=[validators.validate_visible]
+    )
     form = models.ForeignKey(
         LandingForm, on_delete=models.PROTECT, related_name="senders", verbose_name=_("form")
     )

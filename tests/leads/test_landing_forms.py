@@ -222,6 +222,8 @@ def test_a_form_made_in_the_admin_takes_people_at_once(api: APIClient) -> None:
         ({"allowed_origins": "https://user@a.example"}, "allowed_origins"),
         ({"allowed_origins": "javascript:alert(1)"}, "allowed_origins"),
         ({"next_page": "javascript:alert(1)"}, "next_page"),
+        ({"next_page": "ftp://a.example/"}, "next_page"),
+        ({"title": "\u202e"}, "title"),
         ({"slug": "a b"}, "slug"),
         ({"stage": "-1"}, "stage"),
     ],
@@ -279,3 +281,44 @@ def test_what_another_process_changed_counts_a_moment_later(
     later = time.monotonic() + known.SECONDS
     monkeypatch.setattr(known, "monotonic", lambda: later)
     assert api.post(URL, PERSON, format="json").status_code == 404
+
+
+def test_addresses_are_sent_on_as_browsers_ask_for_them(api: APIClient, ielts: LandingForm) -> None:
+    ielts.allowed_origins = "https://школа.рф\nhttps://a.example:443\nhttp://b.example:80/"
+    ielts.next_page = "https://школа.рф/спасибо?от=нас"
+    ielts.full_clean()
+    ielts.save()
+    assert ielts.origins() == {
+        "https://xn--80atdl2c.xn--p1ai",
+        "https://a.example",
+        "http://b.example",
+    }
+    for wanted, address in (
+        ("", "https://xn--80atdl2c.xn--p1ai/%D1%81%D0%BF%D0%B0%D1%81%D0%B8%D0%B1%D0%BE"),
+        ("https://a.example/да", "https://a.example/%D0%B4%D0%B0"),
+        ("https://a.example\\.evil.example/да", "https://xn--80atdl2c.xn--p1ai/"),
+        ("https://x@evil.example/да", "https://xn--80atdl2c.xn--p1ai/"),
+        ("https://я@a.example/", "https://xn--80atdl2c.xn--p1ai/"),
+    ):
+        body = urlencode(PERSON | {"_next": wanted})
+        answer = api.generic("POST", URL, body, content_type=ENCODED)
+        assert answer["Location"].startswith(address), wanted
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_a_form_that_was_deleted_a_moment_ago_loses_nobody(api: APIClient) -> None:
+    LandingForm.objects.create(slug="gone", title="Gone")
+    sent(api, PERSON, "/api/landing/f/gone")
+    Submission.objects.all().delete()
+    # As another process does it: nobody tells this one.
+    LandingForm.objects.filter(pk="gone")._raw_delete("default")
+    answer = api.post("/api/landing/f/gone", PERSON, format="json")
+    assert answer.status_code == 404
+    assert (RefusedForm.objects.get().name, RefusedForm.objects.get().form) == ("Анна", None)
+
+
+def test_a_title_is_no_place_for_the_person(api: APIClient, ielts: LandingForm) -> None:
+    ielts.title, ielts.lead_name = "{name} {form}", "{form}: {name}"
+    ielts.save()
+    assert lead_request(sent(api, PERSON | {"name": "{form}"})).lead_name == "{name} {form}: {form}"

@@ -137,3 +137,10 @@ def test_staff_sees_where_it_stands(api: APIClient) -> None:
     row = post(api, _gotcha="x")
     asked = staff("view_submission").get(f"/api/landing/submissions/{row.pk}").json()
     assert (asked["status"], asked["nextAttemptAt"]) == ("quarantined", None)
+
+
+def test_what_is_in_quarantine_uses_up_nobodys_limit(api: APIClient, settings: Settings) -> None:
+    settings.PERSON_THROTTLE = "2/hour"
+    for number in range(4):
+        post(api, _gotcha="x", source=f"page {number}")
+    assert post(api).status == "accepted"
