@@ -11,9 +11,8 @@ from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 
-from config.login import failures, remembered
+from config.login import browsers, failures, remembered, turns
 from config.login.refusal import LoginRefused
-from config.login.turns import turns
 
 
 class LoginBackend(AxesBackend):
@@ -47,7 +46,8 @@ class LoginBackend(AxesBackend):
         if found.refusal:
             raise LoginRefused(found.refusal)
         # After a failure nobody waits: the place is for those who know their password.
-        with turns.turn(address, may_wait=not found.of_address):
+        lane = turns.known if browsers.is_known(request, username) else turns.strangers
+        with lane.turn(address, may_wait=not found.of_address):
             yield
 
     def _checked(self, *args: Any, **kwargs: Any) -> User | None:

@@ -14,9 +14,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import get_language
 
-from config.login import failures, remembered
+from config.login import browsers, failures, remembered, turns
 from config.login.refusal import LoginRefused, Refusal
-from config.login.turns import turns
 
 
 class RefusedLoginMiddleware:
@@ -28,12 +27,20 @@ class RefusedLoginMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """The page or what follows."""
         if request.method == "POST" and request.path == reverse("admin:login"):
-            refusal = turns.refusal() or remembered.recall(
-                get_client_username(request), failures.address_of(request)
-            )
-            if refusal:
-                return page(refusal)
+            return self._login(request)
         return self._get_response(request)
+
+    def _login(self, request: HttpRequest) -> HttpResponse:
+        username = get_client_username(request)
+        is_known = browsers.is_known(request, username)
+        refusal = None if is_known else turns.strangers.refusal()
+        if refusal := refusal or remembered.recall(username, failures.address_of(request)):
+            return page(refusal)
+        answer = self._get_response(request)
+        user = getattr(request, "user", None)  # none where the request did not get that far
+        if user is not None and user.is_authenticated:
+            browsers.remember(answer, user.get_username())
+        return answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The page, if it is a refusal."""

@@ -67,4 +67,5 @@ def busy() -> Refusal:
     return Refusal(is_busy=True, until=time.time() + COME_BACK)
 
 
-turns = Turns()
+#: Those of browsers that are known, and those of everybody else: `config.login.browsers`.
+known, strangers = Turns(), Turns()

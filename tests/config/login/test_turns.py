@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from config.login import backend
 from config.login import turns as module
 from config.login.refusal import LoginRefused
 from config.login.turns import Turns
@@ -32,8 +32,7 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
         return wait_for(*args)
 
     monkeypatch.setattr(made._changed, "wait_for", elsewhere)
-    monkeypatch.setattr(backend, "turns", made)
-    monkeypatch.setattr("config.login.pages.turns", made)
+    monkeypatch.setattr(module, "strangers", made)
     return made
 
 
@@ -141,3 +140,18 @@ def test_whoever_was_told_to_come_back_is_not_a_failure(turns: Turns, log_in: Lo
     with taken(turns, HOME, ELSEWHERE):
         assert log_in().status_code == 429
     assert log_in().status_code == 302
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("operator")
+def test_where_somebody_has_logged_in_before_guessers_take_no_turn(
+    turns: Turns, log_in: LogIn, client: Client
+) -> None:
+    assert log_in().status_code == 302
+    client.cookies.pop("sessionid")
+    with taken(turns, HOME, ELSEWHERE):
+        assert log_in().status_code == 302
+        client.cookies.pop("sessionid")
+        assert log_in("boris").status_code == 429, "the name was another"
+        client.cookies["known_browser"] = client.cookies["known_browser"].value + "x"
+        assert log_in().status_code == 429
