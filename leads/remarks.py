@@ -45,6 +45,7 @@ class Code(StrEnum):
     REFUSED = "refused"  # what the sender was told
     NO_FORM = "no_form"  # the address that it was sent to
     TOO_OFTEN = "too_often"  # after how many seconds it may be sent again
+    FOUND = "found"  # what it is
     MENDED = "mended"  # when it came
     TRAPPED = "trapped"  # what stood in the trap
     TOO_FAST = "too_fast"  # after how many seconds
@@ -54,9 +55,7 @@ _SENTENCES = {
     Code.MISSING: gettext_noop("%(field)s: not given"),
     Code.UNUSABLE: gettext_noop("%(field)s: there is none such, nobody was looked for by it"),
     Code.UNREADABLE: gettext_noop("%(field)s: could not be read: %(value)s"),
-    Code.SEVERAL: gettext_noop(
-        "%(field)s: several values, the first one was taken, not: %(value)s"
-    ),
+    Code.SEVERAL: gettext_noop("%(field)s: several values, one was taken, not: %(value)s"),
     Code.CUT: gettext_noop("%(field)s: too long, cut to %(value)s characters"),
     Code.TOO_MANY: gettext_noop("%(field)s: too much, only the first %(value)s values were kept"),
     Code.FILES: gettext_noop("%(field)s: not kept: %(value)s"),
@@ -67,6 +66,7 @@ _SENTENCES = {
     ),
     Code.TRAPPED: gettext_noop("%(field)s: a field that no visitor sees was filled in: %(value)s"),
     Code.TOO_FAST: gettext_noop("%(field)s: sent after %(value)s s, faster than people are"),
+    Code.FOUND: gettext_noop("%(field)s: found elsewhere in the form: %(value)s"),
     Code.MENDED: gettext_noop("%(field)s: refused at %(value)s, mended by an operator"),
 }
 

@@ -45,7 +45,7 @@ SENT = {
     "nobody's name": express({"name": "\u202e", "phone": "+77011230208"}),
 }
 TOLD = {
-    "a list": ["UTM-метки utm_source: несколько значений, взято первое, остальные: google"],
+    "a list": ["UTM-метки utm_source: несколько значений, взято одно, остальные: google"],
     "Telegram": ["Телефон: @dana_kz (такого номера нет, по нему никого не искали)"],
     "nobody's name": ["Имя: не указано"],
 }

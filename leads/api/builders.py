@@ -7,7 +7,8 @@ Tilda        ``tranid``, ``formid``; UTM in ``COOKIES``              ``Name``, `
 Elementor    ``form_id`` and ``form_name``                           their labels
 Elementor,   ``fields``: objects with ``value``, and ``id``,         ``id``, ``title``
 WordPress    ``title`` or ``type``
-Meta         ``field_data``: objects with ``name`` and ``values``    ``name``
+Meta         ``field_data``: objects with ``name`` and ``values``,   ``name``
+             also inside ``entry[].changes[].value``
 ===========  ======================================================  =======================
 
 What a builder sends besides is an answer; its own technical fields go into the metadata.
@@ -20,10 +21,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from leads.api.copying import from_json
 from leads.api.field_names import NAMES, field_called, is_mark, is_surname, plain
 from leads.api.parsers import Form
 
 _COOKIES = "COOKIES"
+_DESCRIBED = ("fields", "field_data")
 _TECHNICAL = {
     "tranid", "formid", "formname", "form", "meta", "pageurl", "useragent", "remoteip",
     "poweredby", "id", "createdtime", "adid", "adname", "adsetid", "adsetname",
@@ -57,11 +60,13 @@ def read(sent: Form, *, keeps_all: bool = False) -> Read:
     """What ``sent`` means. A form that uses our own names stays as it is. What else it has is an
     answer if a builder sent it, or with ``keeps_all``, save what begins with ``_``: that is
     between the page and its server."""
+    sent = _without_envelope(sent)
     pairs = list(_pairs(sent))
     is_from_builder, is_elementors = _is_builders(sent), _is_elementors(sent)
     form = Form({key: value for key, value in sent.items() if key in _OURS})
-    form.files = sent.files
     others: dict[str, Any] = {}
+    form.files = sent.files
+    form.others = others
     technical: dict[str, Any] = {}
     surname = ""
     marks = _marks_of_tilda(sent.get(_COOKIES))
@@ -97,7 +102,7 @@ def read(sent: Form, *, keeps_all: bool = False) -> Read:
 
 
 def _is_builders(sent: Form) -> bool:
-    known_by = {"tranid", "formid", "fields", "field_data"}
+    known_by = {"tranid", "formid", *_DESCRIBED}
     return _is_elementors(sent) or bool(known_by & sent.keys())
 
 
@@ -105,12 +110,24 @@ def _is_elementors(sent: Form) -> bool:
     return sent.keys() >= {"form_id", "form_name"}
 
 
+def _without_envelope(sent: Form) -> Form:
+    """What a webhook of Meta tells of one lead: ``entry[].changes[].value``. Of several leads
+    nobody knows which is meant."""
+    match sent.get("entry"):
+        case [{"changes": [{"value": {"field_data": _} as lead}]}]:
+            unwrapped = Form(lead)
+            unwrapped.files = sent.files
+            return unwrapped
+    return sent
+
+
 def _pairs(sent: Form) -> Iterator[Pair]:
     for key, value in sent.items():
-        if key == "fields" and isinstance(value, dict | list):
-            yield from _described(value.items() if isinstance(value, dict) else enumerate(value))
-        elif key == "field_data" and isinstance(value, list):
-            yield from _described(enumerate(value))
+        described = from_json(value) if key in _DESCRIBED else None
+        if isinstance(described, dict):
+            yield from _described(described.items())
+        elif isinstance(described, list):
+            yield from _described(enumerate(described))
         elif key not in _OURS and key != _COOKIES:
             yield key, "", value
 

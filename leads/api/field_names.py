@@ -42,8 +42,8 @@ _SURNAMES = {plain(spelling) for spelling in SURNAMES}
 
 
 def field_called(name: str) -> str | None:
-    """Which of our fields ``name`` means, if any."""
-    return _FIELDS.get(plain(name))
+    """Which of our fields ``name`` means, if any. Builders number them: ``tel-917``, ``Tel_2``."""
+    return _FIELDS.get(plain(name).rstrip("0123456789"))
 
 
 def is_surname(name: str) -> bool:

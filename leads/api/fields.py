@@ -13,10 +13,12 @@ from rest_framework import serializers
 
 from leads.api.cleaning import clean_line
 from leads.api.copying import Copy, as_json, from_json, scalars
+from leads.api.reachable import Kind, first_in
 from leads.remarks import Code, Remarks
 
 _MOST_UTM = 50
 _MOST_ANSWERS = 200
+_OF_AN_ANSWER = {"questionNumber", "question", "answer"}
 
 
 class LenientField(serializers.Field[Any, Any, Any, Any], ABC):
@@ -76,6 +78,21 @@ class TextField(LenientField):
     def read(self, data: Any) -> str:
         """The cleaned text."""
         return self.one_text(data, self.longest)
+
+
+class ContactField(TextField):
+    """An e-mail or a phone, as it was typed: of several texts the first one that is such."""
+
+    def __init__(self, kind: Kind, longest: int) -> None:
+        super().__init__(longest)
+        self.kind = kind
+
+    def read(self, data: Any) -> str:
+        """The cleaned text."""
+        texts = list(scalars(data))
+        if len(texts) < 2:
+            return super().read(data)
+        return super().read(sorted(texts, key=lambda text: not first_in(text, self.kind)))
 
 
 class ChoiceField(TextField):
@@ -150,7 +167,14 @@ class ProftestAnswersField(LenientField):
             answer["questionNumber"] = text
         if "question" in given and given["question"] is not None:
             answer["question"] = self.one_text(given["question"], 1000, part="question")
-        return answer | {"answer": copy.of(given.get("answer"))}
+        said = given.get("answer")
+        return answer | {"answer": copy.of(_unnamed(given) if said is None else said)}
+
+
+def _unnamed(given: dict[str, Any]) -> Any:
+    """What a page means by an answer that it calls otherwise: all that has no name of ours."""
+    others = {key: value for key, value in given.items() if key not in _OF_AN_ANSWER}
+    return next(iter(others.values())) if len(others) == 1 else others or None
 
 
 class ConsentField(LenientField):

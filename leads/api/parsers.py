@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import IO, Any, ClassVar, NoReturn
 from urllib.parse import parse_qsl
 
@@ -26,6 +27,8 @@ MAX_MULTIPART = 8 * 1024 * 1024
 #: How deeply lists and objects may lie in each other.
 MAX_DEPTH = 32
 MAX_FIELDS = 1000
+#: Longer whole numbers are texts: Python reads no more than 4,300 digits.
+MAX_DIGITS = 1000
 
 
 class BodyTooBig(APIException):
@@ -49,6 +52,8 @@ class Form(dict[str, Any]):
 
     files: tuple[str, ...] = ()
     is_encoded = False
+    #: What is in none of our fields, by the names it came with: leads.api.builders.
+    others: Mapping[str, Any] = MappingProxyType({})
 
     @classmethod
     def of_pairs(cls, pairs: Iterable[tuple[str, str]], files: Iterable[str] = ()) -> Form:
@@ -87,7 +92,7 @@ class FormParser(BaseParser, ABC):
 
 
 class BoundedJSONParser(FormParser):
-    """UTF-8 JSON without what only Python calls JSON."""
+    """JSON without what only Python calls JSON: in UTF-8, or from a server that is older."""
 
     media_type = "application/json"
     media_types = ("application/json", "text/json")
@@ -102,8 +107,8 @@ class BoundedJSONParser(FormParser):
 
 
 class TextParser(FormParser):
-    """Form-encoded, or JSON under a wrong name: a beacon's ``text/plain``, a curl without a
-    header, nothing at all."""
+    """Form-encoded, the lines of a page's ``enctype="text/plain"``, or JSON under a wrong name:
+    a beacon's ``text/plain``, a curl without a header, nothing at all."""
 
     media_type = "application/x-www-form-urlencoded"
     media_types = (media_type, "text/plain", "")
@@ -113,6 +118,8 @@ class TextParser(FormParser):
         body = _bounded(stream)
         if body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[") or b"=" not in body:
             return _json_object(body)
+        if media_type.lower().startswith("text/plain") and _is_in_lines(body):
+            return Form.of_pairs(_lines(_text(body)))
         try:
             return Form.of_pairs(_pairs(body, "utf-8", errors="strict"))
         except UnicodeDecodeError:  # from a page that is older than UTF-8
@@ -131,16 +138,29 @@ class MultipartParser(FormParser):
         files = _FileNames()
         try:
             given: Any = stream  # a request reads like a file, to everything but its types
-            parser = MultiPartParser({**meta, "CONTENT_TYPE": media_type}, given, [files])
+            meta = {**meta, "CONTENT_TYPE": media_type}
+            parser = _MultiPartParser(meta, given, [files], encoding="latin-1")
             fields, _none = parser.parse()
         except RequestDataTooBig as error:
             raise BodyTooBig from error
         except (MultiPartParserError, TooManyFieldsSent, TooManyFilesSent) as error:
             raise Unreadable(_("The request is not a valid form.")) from error
-        pairs = [(name, value) for name, values in fields.lists() for value in values]
-        if sum(len(name) + len(str(value)) for name, value in pairs) > MAX_BODY:
+        pairs = [
+            (_from_latin(name), _from_latin(str(value)))
+            for name, values in fields.lists()
+            for value in values
+        ]
+        if sum(len(name) + len(value) for name, value in pairs) > MAX_BODY:
             raise BodyTooBig
-        return Form.of_pairs(((name, str(value)) for name, value in pairs), files.names)
+        return Form.of_pairs(pairs, files.names)
+
+
+class _MultiPartParser(MultiPartParser):
+    """Django's, made to read Latin-1: bytes stay what they are until a whole text tells what it
+    is in."""
+
+    def sanitize_file_name(self, file_name: str) -> str | None:
+        return super().sanitize_file_name(_from_latin(file_name))
 
 
 class _FileNames(FileUploadHandler):
@@ -178,14 +198,64 @@ def _bounded(stream: IO[Any]) -> bytes:
 
 def _json_object(body: bytes) -> Form:
     try:
-        parsed = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        parsed = json.loads(_text(body), parse_constant=_refuse_constant, parse_int=_number)
+        parsed = _cut(parsed, MAX_DEPTH)
     except (ValueError, RecursionError) as error:
         raise Unreadable(_("The request is not valid JSON."), body) from error
+    if isinstance(parsed, list) and len(parsed) == 1:
+        parsed = parsed[0]
     if not isinstance(parsed, dict):
         raise Unreadable(_("The request must be a JSON object."), body)
-    if is_deeper(parsed, MAX_DEPTH):
-        raise Unreadable(_("The value is nested too deeply."), body)
     return Form(parsed)
+
+
+def _text(sent: bytes) -> str:
+    """What ``sent`` says: in UTF-8, or from a page that is older."""
+    try:
+        return sent.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return sent.decode("windows-1251", errors="replace")
+
+
+def _from_latin(text: str) -> str:
+    """What a text says whose bytes were read as Latin-1."""
+    return _text(text.encode("latin-1"))
+
+
+def _number(digits: str) -> int | str:
+    """What is too long for a number is a text."""
+    return int(digits) if len(digits) <= MAX_DIGITS else digits
+
+
+def _cut(value: Any, levels: int) -> Any:
+    """``value``, of which what lies more than so many levels deep is its JSON."""
+    if not isinstance(value, dict | list):
+        return value
+    if levels == 0:
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return [_cut(one, levels - 1) for one in value]
+    return {key: _cut(one, levels - 1) for key, one in value.items()}
+
+
+def _is_in_lines(body: bytes) -> bool:
+    """Whether browsers have sent it as ``text/plain``: a field a line, nothing escaped."""
+    return b"\r\n" in body.rstrip() or (body.endswith(b"\r\n") and b"&" not in body)
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    """Names and values; a line without a name goes on with the one before."""
+    name, value = "", ""
+    for line in text.splitlines():
+        before, sign, after = line.partition("=")
+        if not sign:
+            value = f"{value}\n{line}"
+            continue
+        if name:
+            yield name, value
+        name, value = before.strip(), after
+    if name:
+        yield name, value
 
 
 def _refuse_constant(name: str) -> NoReturn:

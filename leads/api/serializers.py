@@ -10,15 +10,18 @@ from rest_framework import serializers
 
 from amocrm.identity import IdentityKey, identities
 from leads import conf
+from leads.api.field_names import field_called
 from leads.api.fields import (
     AnswersField,
     ChoiceField,
     ConsentField,
+    ContactField,
     ObjectField,
     ProftestAnswersField,
     TextField,
     UtmField,
 )
+from leads.api.reachable import Kind, first_in
 from leads.remarks import Code, Remarks
 
 #: The fields that say who it is.
@@ -45,8 +48,8 @@ class LandingSerializer(serializers.Serializer[Any]):
     wanted: tuple[str, ...] = ("name", "phone")
 
     name = TextField(255)
-    email = TextField(320)
-    phone = TextField(64)
+    email = ContactField("email", 320)
+    phone = ContactField("phone", 64)
     # REST framework takes it off the class; its own `source` is of instances.
     source = TextField(255)  # type: ignore[assignment]
     campaignSlug = TextField(255, source="campaign_slug")
@@ -72,9 +75,8 @@ class LandingSerializer(serializers.Serializer[Any]):
         if more := attrs.pop("moreAnswers"):
             attrs["answers"] = {"answers": more}
         attrs["phone"] = _META_PHONE.sub("", attrs["phone"])
-        self.named = identities(
-            emails=[attrs["email"]], phones=[attrs["phone"]], region=conf.current().phone_region
-        )
+        self.named = _named(attrs)
+        self._look_further(attrs)
         self.person = {field: attrs[field] for field in PERSON}
         kinds = {key.kind for key in self.named}
         missing = [field for field in self.wanted if not attrs[field]]
@@ -88,6 +90,36 @@ class LandingSerializer(serializers.Serializer[Any]):
             wrong |= {field: [_UNUSABLE[field]] for field in unusable}
             raise serializers.ValidationError({field: wrong[field] for field in _in_order(wrong)})
         return attrs | {"remarks": self.remarks.kept}
+
+    def _look_further(self, attrs: dict[str, Any]) -> None:
+        """Find an e-mail or phone that was typed into another field: one that is for the like,
+        and if nobody can be reached so, any."""
+        others = getattr(self.initial_data, "others", {})
+        kinds: tuple[Kind, Kind] = ("email", "phone")
+        for kind, swapped in (kinds, kinds[::-1]):
+            alike = [value for name, value in others.items() if field_called(name) == kind]
+            self._look_for(kind, [attrs[swapped], alike], attrs)
+        if not self.named:
+            sent = [self.initial_data.get(one) for one in ("answers", "proftestAnswers")]
+            everything = [attrs["name"], others, attrs.get("answers"), sent]
+            for kind in kinds:
+                self._look_for(kind, everything, attrs)
+
+    def _look_for(self, kind: Kind, values: Any, attrs: dict[str, Any]) -> None:
+        has_it = any(key.kind == kind for key in self.named)
+        if has_it or not (found := first_in(values, kind)):
+            return
+        if attrs[kind]:
+            self.remarks.add(kind, Code.UNUSABLE, attrs[kind])
+        self.remarks.add(kind, Code.FOUND, found)
+        attrs[kind] = found
+        self.named = _named(attrs)
+
+
+def _named(attrs: dict[str, Any]) -> frozenset[IdentityKey]:
+    return identities(
+        emails=[attrs["email"]], phones=[attrs["phone"]], region=conf.current().phone_region
+    )
 
 
 def _in_order(fields: dict[str, Any]) -> list[str]:

@@ -109,24 +109,32 @@ class FormView(LandingView):
             raise LengthRequired
         self._sent = _form_of(request)
         if builders.is_test(self._sent):
+            self._existing_form()
             return Response({"success": True})
         read = builders.read(self._sent, keeps_all=self._form is None or self._form.keeps_all)
         self._read = type(self._read)(data=read.form)
-        self._read.is_valid(raise_exception=True)
-        if self._form is None or not self._form.is_active:
-            raise NoSuchForm(slug or self._slug)
+        is_valid = self._read.is_valid()  # and who it is, also for operators
+        form = self._existing_form()
+        if not is_valid:
+            raise ValidationError(self._read.errors)
         suspicion = suspicion_of(self._sent)
         if suspicion:
             self._read.remarks.add("form", *suspicion)
-        accepted = self._accept(request, read, self._form, is_suspect=bool(suspicion))
+        accepted = self._accept(request, read, form, is_suspect=bool(suspicion))
         is_visitors = self.sender is None and not read.is_from_builder
-        if page := next_page(self._sent, self._form, is_visitors=is_visitors):
+        if page := next_page(self._sent, form, is_visitors=is_visitors):
             # 303: whatever was posted, the page is fetched.
             return Response(status=status.HTTP_303_SEE_OTHER, headers={"Location": page})
         # Some builders take everything but exactly 200 for a failure, and tell the visitor so.
         wants_200 = read.is_from_builder or (self.sender is not None and self.sender.wants_200)
         done = status.HTTP_200_OK if wants_200 else status.HTTP_202_ACCEPTED
         return Response(_accepted(request, accepted), status=done)
+
+    def _existing_form(self) -> LandingForm:
+        """The form that is sent. Raises ``NoSuchForm``."""
+        if self._form is None or not self._form.is_active:
+            raise NoSuchForm(self.kwargs.get("slug", self._slug))
+        return self._form
 
     def _accept(
         self, request: Request, read: builders.Read, form: LandingForm, *, is_suspect: bool

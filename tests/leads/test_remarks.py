@@ -51,5 +51,5 @@ def test_the_admin_shows_them_escaped(client: Client, create: Create, staff: Use
     row = create(remarks=[{"field": "name", "code": "several", "value": "<b>Анна</b>"}] * 2)
     client.force_login(staff)
     page = client.get(reverse("admin:leads_submission_change", args=[row.pk])).content.decode()
-    line = "Имя: несколько значений, взято первое, остальные: &lt;b&gt;Анна&lt;/b&gt;"
+    line = "Имя: несколько значений, взято одно, остальные: &lt;b&gt;Анна&lt;/b&gt;"
     assert f"{line}<br>{line}" in page

@@ -226,3 +226,75 @@ def test_other_names_mean_nothing(other: str) -> None:
     assert field_called(other) is None
     assert not is_surname(other)
     assert not is_mark(other)
+
+
+ELSEWHERE = [
+    ({"phone": "eip@mail.ru"}, "eip@mail.ru"),
+    ({"email": "+77015550012"}, "+77015550012"),
+    ({"name": "Анна +77015550012"}, "+77015550012"),
+    ({"phone": "нет", "WhatsApp": "8 701 555 77 88"}, "+77015557788"),
+    ({"tranid": "1:2", "Phone": "-", "WhatsApp": "+77015557788"}, "+77015557788"),
+    ({"email": "нет", "work_email": "W1@x.kz"}, "w1@x.kz"),
+    ({"phone": ["123", "+77015557788"]}, "+77015557788"),
+    ({"tel-917": "+77015557788"}, "+77015557788"),
+    ({"tranid": "1:2", "Phone": "", "Phone_2": "+77015557788"}, "+77015557788"),
+    ({"fields": [{"label": "Куда звонить", "value": "+77015557788"}]}, "+77015557788"),
+    ({"Куда писать": "пишите на 77015557788@x.kz"}, "77015557788@x.kz"),
+    ({"field_data": {"1": {"name": "phone_number", "values": ["+77015557788"]}}}, "+77015557788"),
+    ({"field_data": '[{"name": "phone", "values": ["+77015557788"]}]'}, "+77015557788"),
+    ({"fields": '{"phone": {"value": "+77015557788"}}'}, "+77015557788"),
+    ({"answers": {"Куда звонить": "+77015557788"}}, "+77015557788"),
+]
+
+
+@pytest.mark.parametrize("url", [SUBMIT_URL, PROFTEST_URL])
+@pytest.mark.parametrize(("sent", "named"), ELSEWHERE)
+def test_who_can_be_reached_by_any_field_is_accepted(
+    api: APIClient, url: str, sent: dict[str, Any], named: str
+) -> None:
+    response = api.post(url, {"name": "Анна"} | sent, format="json")
+    assert response.status_code in (200, 202), response.content
+    assert {key.value for key in Submission.objects.get().named} == {named}
+
+
+def test_what_was_found_in_another_field_is_a_remark(api: APIClient) -> None:
+    body = {"name": "Анна", "email": "нет", "phone": "нет", "WhatsApp": "8 701 555 77 88"}
+    row = the_one(api.post(SUBMIT_URL, body, format="json"), 202)
+    assert (row.email, row.phone) == ("нет", "+77015557788")
+    assert row.remarks == [
+        {"field": "phone", "code": "unusable", "value": "нет"},
+        {"field": "phone", "code": "found", "value": "+77015557788"},
+        {"field": "email", "code": "unusable", "value": "нет"},
+    ]
+
+
+def test_nobody_is_looked_for_in_the_answers_of_who_can_be_reached(api: APIClient) -> None:
+    body = {"name": "Анна", "phone": "+77015557788", "Кто посоветовал": "friend@x.kz"}
+    row = the_one(api.post(SUBMIT_URL, body, format="json"), 202)
+    assert {key.value for key in row.named} == {"+77015557788"}
+    assert (row.email, row.remarks) == ("", [])
+
+
+@pytest.mark.parametrize("key", ["metadata", "_to", "utm_term", "source", "pageId"])
+def test_technical_fields_name_nobody(api: APIClient, key: str) -> None:
+    body = {"tranid": "1:2", "name": "Анна", key: {"a": "+77015557788"}}
+    assert api.post(SUBMIT_URL, body, format="json").status_code == 400
+
+
+def test_a_webhook_of_meta(api: APIClient) -> None:
+    fields = [
+        {"name": "full_name", "values": ["Дана"]},
+        {"name": "phone_number", "values": ["+77011230207"]},
+    ]
+    value = {"leadgen_id": "123", "page_id": "77015557788", "field_data": fields}
+    body = {"object": "page", "entry": [{"id": "1", "changes": [{"value": value}]}]}
+    row = the_one(api.post(SUBMIT_URL, body, format="json"))
+    assert (row.name, row.phone, row.remarks) == ("Дана", "+77011230207", [])
+    assert row.metadata == {"leadgen_id": "123", "page_id": "77015557788"}
+
+
+@pytest.mark.parametrize("body", [{"test": "test"}, {"junk": "1"}])
+def test_of_a_form_that_does_not_exist_nothing_is_said_but_that(
+    api: APIClient, body: dict[str, str]
+) -> None:
+    assert post(api, body, "/api/landing/f/nosuch-form").status_code == 404

@@ -67,6 +67,55 @@ def test_a_form_of_a_page_that_is_older_than_utf_8(api: APIClient) -> None:
     assert the_one(post(api, raw, FORM)).name == "Анна"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "windows-1251"])
+def test_a_multipart_form_in_any_encoding(api: APIClient, encoding: str) -> None:
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in PLAIN.items()
+    ]
+    body = ("".join(parts) + "--x--\r\n").encode(encoding)
+    row = the_one(post(api, body, "multipart/form-data; boundary=x"))
+    assert (row.name, row.phone, row.remarks) == ("Анна", "+77011230104", [])
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ("name=Anna & Co = 2\r\nphone=+77011230104\r\n", "Anna & Co = 2"),
+        ("name=Анна\r\nЛи\r\nphone=+77011230104\r\n", "Анна Ли"),
+        ("phone=+77011230104\r\n", ""),
+        ("phone=77011230104&name=A%20B\r\n", "A B"),
+    ],
+)
+def test_a_form_in_lines(api: APIClient, body: str, name: str) -> None:
+    row = the_one(post(api, body.encode(), "text/plain"))
+    assert (row.name, row.phone.lstrip("+")) == (name, "77011230104")
+
+
+def test_names_in_cyrillic_of_a_multipart_form(api: APIClient) -> None:
+    sent = {"Имя": "Анна", "Телефон": "+77011230104"}
+    row = the_one(api.post(SUBMIT_URL, sent, format="multipart"))
+    assert (row.name, row.phone) == ("Анна", "+77011230104")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "windows-1251"])
+@pytest.mark.parametrize("around", ["%s", "[%s]"])
+def test_json_of_servers_that_mean_well(api: APIClient, encoding: str, around: str) -> None:
+    body = around % json.dumps({"name": "Анна", "phone": "+77011230104"}, ensure_ascii=False)
+    row = the_one(post(api, body.encode(encoding), f"application/json; charset={encoding}"))
+    assert (row.name, row.remarks) == ("Анна", [])
+
+
+@pytest.mark.parametrize(
+    "beside", ["9" * 5000, "[" * 200 + "1" + "]" * 200, '{"a":' * 33 + "1" + "}" * 33]
+)
+def test_no_value_beside_a_phone_is_too_long_or_too_deep(api: APIClient, beside: str) -> None:
+    body = f'{{"name": "Анна", "phone": "+77011230104", "metadata": {{"a": {beside}}}}}'
+    row = the_one(post(api, body.encode(), "application/json"))
+    assert row.phone == "+77011230104"
+    assert row.metadata["a"]
+
+
 def test_a_multipart_form_without_its_files(api: APIClient) -> None:
     files = {
         "cv": SimpleUploadedFile("Резюме <1>.pdf", b"x" * 200_000),

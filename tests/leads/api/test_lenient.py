@@ -190,6 +190,11 @@ def test_a_number_that_only_python_knows_is_a_text(api: APIClient, express: dict
         ({"question": "Q", "answer": "a"}, [{"question": "Q", "answer": "a"}], []),
         ('[{"answer": "a"}]', [{"answer": "a"}], []),
         ([{"question": "no answer"}], [{"question": "no answer", "answer": None}], []),
+        (
+            [{"q": "Кем?", "a": "Врачом"}, {"question": "Кем?", "value": "Врачом"}],
+            [{"answer": {"q": "Кем?", "a": "Врачом"}}, {"question": "Кем?", "answer": "Врачом"}],
+            [],
+        ),
         ([{"question": 5, "answer": "\x00a"}], [{"question": "5", "answer": "a"}], []),
         ([{"questionNumber": [1], "answer": "a"}], [{"questionNumber": "1", "answer": "a"}], []),
         (

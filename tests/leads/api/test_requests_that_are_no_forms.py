@@ -77,12 +77,12 @@ def test_a_body_in_chunks_is_411_and_not_taken_for_an_empty_one(
 
 
 @pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "k"}], ids=["no key", "a key"])
-def test_a_body_that_is_nested_too_deeply_is_400(
+def test_a_body_that_no_parser_gets_to_the_end_of_is_400(
     api: APIClient, proftest: dict[str, Any], key: dict[str, str]
 ) -> None:
-    deep = json.dumps(proftest)[:-1] + ', "ignored": ' + "[" * 600 + "]" * 600 + "}"
+    deep = json.dumps(proftest)[:-1] + ', "ignored": ' + "[" * 9000 + "]" * 9000 + "}"
     answer_of(api.post(PROFTEST_URL, deep, content_type="application/json", headers=key), 400)
-    allowed = json.dumps(proftest)[:-1] + ', "ignored": ' + "[" * 30 + "]" * 30 + "}"
+    allowed = json.dumps(proftest)[:-1] + ', "ignored": ' + "[" * 300 + "]" * 300 + "}"
     response = api.post(PROFTEST_URL, allowed, content_type="application/json", headers=key)
     assert response.status_code == 202
 
@@ -102,7 +102,6 @@ def test_a_charset_in_the_content_type_is_fine(api: APIClient, proftest: dict[st
         b"\xff\xfe{}",
         b"[" * 60_000,
         b'{"a":' * 12_000,
-        b'{"a": ' + b"9" * 5000 + b"}",
     ],
 )
 def test_malformed_json_is_400(api: APIClient, body: bytes) -> None:

@@ -163,7 +163,7 @@ def test_what_was_not_read_as_it_was_sent_is_told_in_russian(language: str) -> N
     assert lines[-3:] == (
         "",
         "Замечания к заявке:",
-        "UTM-метки utm_source: несколько значений, взято первое, остальные: google",
+        "UTM-метки utm_source: несколько значений, взято одно, остальные: google",
     )
 
 
