@@ -16,7 +16,7 @@ What a builder sends besides is an answer; its own technical fields go into the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -25,6 +25,8 @@ from leads.api.copying import from_json
 from leads.api.field_names import NAMES, field_called, is_mark, is_surname, plain
 from leads.api.parsers import Form
 
+#: What the fields of a page are called there, by their names: from landing.js.
+LABELS = "_labels"
 _COOKIES = "COOKIES"
 _DESCRIBED = ("fields", "field_data")
 _TECHNICAL = {
@@ -56,10 +58,11 @@ def is_test(form: Form) -> bool:
     return form == {"test": "test"}
 
 
-def read(sent: Form, *, keeps_all: bool = False) -> Read:
+def read(sent: Form, *, keeps_all: bool = False, labelled: Collection[str] = ()) -> Read:
     """What ``sent`` means. A form that uses our own names stays as it is. What else it has is an
     answer if a builder sent it, or with ``keeps_all``, save what begins with ``_``: that is
-    between the page and its server."""
+    between the page and its server. With the labels that landing.js sends it is an answer as well,
+    under the page's label unless the form has one itself (``labelled``)."""
     sent = _without_envelope(sent)
     pairs = list(_pairs(sent))
     is_from_builder, is_elementors = _is_builders(sent), _is_elementors(sent)
@@ -91,14 +94,30 @@ def read(sent: Form, *, keeps_all: bool = False) -> Read:
     if surname and isinstance(form.get("name", ""), str):
         form["name"] = f"{form.get('name', '')} {surname}"
     _set_missing(form, "utmParams", marks)
+    labels = sent.get(LABELS)
+    if isinstance(labels, dict) and isinstance(form.get("answers", {}), dict):
+        form["answers"] = _by_labels(others, labels, labelled) | form.get("answers", {})
+        others = {}
     if is_from_builder:
-        if "answers" in form:
+        if "answers" in form and LABELS not in sent:
             others["answers"] = form.pop("answers")
         _set_missing(form, "source", _name_of_form(sent))
         _set_missing(form, "metadata", technical)
     if is_from_builder or keeps_all:
         _set_missing(form, "moreAnswers", others)
     return Read(form, is_from_builder, str(sent.get("tranid") or ""))
+
+
+def _by_labels(
+    fields: Mapping[str, Any], labels: Mapping[str, Any], labelled: Collection[str]
+) -> dict[str, Any]:
+    """What is called the same on the page is one list."""
+    answers: dict[str, Any] = {}
+    for name, value in fields.items():
+        label = name if name in labelled else str(labels.get(name) or name)
+        values = value if isinstance(value, list) else [value]
+        answers.setdefault(label, []).extend(values)
+    return {label: values[0] if len(values) == 1 else values for label, values in answers.items()}
 
 
 def _is_builders(sent: Form) -> bool:

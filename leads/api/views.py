@@ -111,7 +111,11 @@ class FormView(LandingView):
         if builders.is_test(self._sent):
             self._existing_form()
             return Response({"success": True})
-        read = builders.read(self._sent, keeps_all=self._form is None or self._form.keeps_all)
+        read = builders.read(
+            self._sent,
+            keeps_all=self._form is None or self._form.keeps_all,
+            labelled=self._form.labelled() if self._form and builders.LABELS in self._sent else (),
+        )
         self._read = type(self._read)(data=read.form)
         is_valid = self._read.is_valid()  # and who it is, also for operators
         form = self._existing_form()

@@ -97,6 +97,10 @@ class LandingForm(models.Model):
         """Its tags, one by one."""
         return tuple(tag.strip() for tag in self.tags.split(",") if tag.strip())
 
+    def labelled(self) -> frozenset[str]:
+        """The names of the fields that it has labels for."""
+        return frozenset(self.fields.values_list("name", flat=True))
+
     def origins(self) -> frozenset[str]:
         """The origins of its pages, besides those of the settings."""
         return frozenset(self.allowed_origins.split())

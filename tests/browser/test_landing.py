@@ -182,6 +182,20 @@ def test_the_body_has_a_trap_the_time_and_the_consent(
     expect(page).to_have_title("")
 
 
+def test_names_of_other_pages_are_known_as_without_javascript(
+    context: BrowserContext, pages: Pages
+) -> None:
+    others = PROFTEST.replace('name="name"', 'name="Name"').replace('name="email"', 'name="E-mail"')
+    page = context.new_page()
+    page.goto(f"{pages.url}/proftest")
+    page.evaluate(f"document.body.innerHTML = {json.dumps(others)}")
+    page.get_by_role("button").click()
+    expect(page.get_by_text("See you soon")).to_be_visible()
+    sent = the_submission()
+    assert (sent["name"], sent["email"]) == ("Анна", "anna@example.kz")
+    assert sent["answers"]["answers"]["City"] == "Almaty"
+
+
 @pytest.mark.parametrize("trouble", ["lost", "silence", "a 503, and no storage"])
 def test_what_met_no_answer_is_sent_again_with_the_same_key(
     context: BrowserContext, pages: Pages, trouble: str

@@ -108,6 +108,8 @@
   function read(form, submitter) {
     const fields = [...form.elements].filter((one) => !NOT_SENT.includes(one.type));
     const answers = new Map();
+    const named = new Map(); // the server knows what other pages call our fields
+    const labels = {};
     const asked = new Map();
     const body = {
       metadata: {
@@ -130,7 +132,11 @@
       } else if (MARK.test(name)) {
         body.utmParams[name.toLowerCase()] = value;
       } else if (!field.closest("fieldset[data-question]")) {
-        add(answers, questionOf(field), value);
+        if (name.startsWith("answers[")) add(answers, questionOf(field), value);
+        else {
+          add(named, name, value);
+          labels[name] ||= questionOf(field);
+        }
       } else if (field.type !== "hidden") {
         add(asked, field.closest("fieldset[data-question]"), value);
       }
@@ -144,7 +150,7 @@
         answer,
       }));
     }
-    return body;
+    return { ...Object.fromEntries(named), ...body, _labels: labels };
   }
 
   // --- one key for what was typed

@@ -9,7 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from leads.api.field_names import NAMES, SURNAMES, field_called, is_mark, is_surname
-from leads.models import RefusedForm, Submission
+from leads.models import FormField, LandingForm, RefusedForm, Submission
 from tests.leads.forms import PROFTEST_URL, SUBMIT_URL
 
 pytestmark = pytest.mark.django_db
@@ -291,6 +291,34 @@ def test_a_webhook_of_meta(api: APIClient) -> None:
     row = the_one(api.post(SUBMIT_URL, body, format="json"))
     assert (row.name, row.phone, row.remarks) == ("Дана", "+77011230207", [])
     assert row.metadata == {"leadgen_id": "123", "page_id": "77015557788"}
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        (SUBMIT_URL, {}),
+        (PROFTEST_URL, {"answers": {"Your city": ["A", "B", "C"], "age": 5, "Q": "a"}}),
+        ("/api/landing/f/ielts", {"answers": {"city": ["A", "B"], "Your city": "C", "age": 5,
+                                              "Q": "a"}}),
+    ],
+)  # fmt: skip
+def test_a_label_of_the_page_is_the_question_unless_the_form_has_one(
+    api: APIClient, url: str, kept: dict[str, Any]
+) -> None:
+    form = LandingForm.objects.create(slug="ielts", title="IELTS")
+    FormField.objects.create(form=form, name="city", label="Город")
+    body = {
+        "Name": "Анна", "tel": "+77015557788", "city": ["A", "B"], "town": "C", "age": 5,
+        "answers": {"Q": "a"}, "_labels": {"city": "Your city", "town": "Your city", "age": ""},
+    }  # fmt: skip
+    row = the_one(api.post(url, body, format="json"), 202)
+    assert (row.name, row.phone, row.answers) == ("Анна", "+77015557788", kept)
+
+
+@pytest.mark.parametrize("labels", [None, 5, "x", [], {"city": [1]}, {"city": {}}])
+def test_no_junk_of_labels_stops_a_person(api: APIClient, labels: Any) -> None:
+    body = {"phone": "+77015557788", "city": "A", "answers": 5, "_labels": labels}
+    the_one(api.post(PROFTEST_URL, body, format="json"), 202)
 
 
 @pytest.mark.parametrize("body", [{"test": "test"}, {"junk": "1"}])
