@@ -39,6 +39,9 @@ class RefusedForm(models.Model):
     # What was sent: an object, or a text where it could not be read as one.
     body = models.JSONField(_("what was sent"), default=dict)
     text = models.TextField(_("what was sent"), blank=True)
+    # Those that are worth less make room for others first: leads.refused.keeping. Rows from before
+    # that was asked, and of an older version beside this one, are taken for people.
+    worth = models.PositiveSmallIntegerField(default=0, db_default=2, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     submission = models.ForeignKey(
         Submission,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from amocrm import counters
+from amocrm.identity import identities
 from amocrm.log_context import get_logger
 from leads import conf
 from leads.intake import digest_of
@@ -18,9 +20,12 @@ from leads.models import LandingForm, RefusedForm
 
 logger = get_logger(__name__)
 
-#: So many are kept, the newest ones, and none for longer.
+#: So many are kept, those that are worth most and of these the newest, and none for longer.
 MOST = 1000
 LONGEST = timedelta(days=90)
+
+#: What an e-mail or a phone looks like in a text that could not be read.
+_CONTACT = re.compile(r"[\w.+-]@[\w-]+\.\w|(?:\d[ ()-]{0,3}){10}")
 
 Problems = Sequence[Mapping[str, str]]
 
@@ -65,8 +70,22 @@ def _keep(*, form: LandingForm | None, text: str, body: Mapping[str, Any], **val
         body=dict(body),
         text=text,
         digest=digest,
+        worth=_worth(form, values["person"], text),
         **values["person"],
     )
     RefusedForm.objects.bulk_create([row], ignore_conflicts=True)  # its twin may be quicker
-    surplus = RefusedForm.objects.order_by("-created_at").values_list("pk", flat=True)[MOST:]
+    kept_first = RefusedForm.objects.order_by("-worth", "-created_at")
+    surplus = kept_first.values_list("pk", flat=True)[MOST:]
     RefusedForm.objects.filter(Q(pk__in=list(surplus)) | Q(created_at__lt=now - LONGEST)).delete()
+
+
+def _worth(form: LandingForm | None, person: Mapping[str, str], text: str) -> int:
+    """3: somebody can be reached; 2: the same, but of no form; 1: only typed; 0: the rest.
+
+    Anybody can invent thousands of addresses and bodies: these push out only their own kind.
+    """
+    email, phone = person.get("email", ""), person.get("phone", "")
+    named = identities(emails=[email], phones=[phone], region=conf.current().phone_region)
+    if named or _CONTACT.search(text):
+        return 3 if form else 2
+    return int(bool(form and (email or phone)))

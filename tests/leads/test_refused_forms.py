@@ -134,6 +134,22 @@ def test_they_are_bounded_in_number(api: APIClient, monkeypatch: pytest.MonkeyPa
     assert set(RefusedForm.objects.values_list("name", flat=True)) == {"2", "3", "4"}
 
 
+def test_what_names_nobody_pushes_out_its_own_kind(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "MOST", 4)
+    refuse(api, EXPRESS | {"name": "bad key"}, **{"Idempotency-Key": " "})
+    api.post(SUBMIT_URL, "{phone: 8 (701) 123-01-02}", content_type="application/json")
+    api.post("/api/landing/f/gone", EXPRESS | {"name": "no form"}, format="json")
+    refuse(api)
+    for number in range(5):
+        refuse(api, {"junk": number}, "/api/landing/f/zzz")
+        refuse(api, {"name": "junk", "source": number})
+        refuse(api, {"phone": "12", "source": number}, "/api/landing/f/zzz")
+    people = {"bad key", "", "no form", "Дана"}
+    assert set(RefusedForm.objects.values_list("name", flat=True)) == people
+
+
 def test_they_are_bounded_in_age(api: APIClient) -> None:
     for number in range(2):
         refuse(api, NOBODY | {"name": str(number)})
