@@ -135,16 +135,16 @@ class MultipartParser(FormParser):
 
     def read(self, stream: IO[Any], media_type: str, meta: Mapping[str, Any]) -> Form:
         """The object that the parts mean."""
-        files = _FileNames()
+        files, head = _FileNames(), _Head(stream)
         try:
-            given: Any = stream  # a request reads like a file, to everything but its types
+            given: Any = head  # a request reads like a file, to everything but its types
             meta = {**meta, "CONTENT_TYPE": media_type}
             parser = _MultiPartParser(meta, given, [files], encoding="latin-1")
             fields, _none = parser.parse()
         except RequestDataTooBig as error:
             raise BodyTooBig from error
         except (MultiPartParserError, TooManyFieldsSent, TooManyFilesSent) as error:
-            raise Unreadable(_("The request is not a valid form.")) from error
+            raise Unreadable(_("The request is not a valid form."), head.body) from error
         pairs = [
             (_from_latin(name), _from_latin(str(value)))
             for name, values in fields.lists()
@@ -161,6 +161,19 @@ class _MultiPartParser(MultiPartParser):
 
     def sanitize_file_name(self, file_name: str) -> str | None:
         return super().sanitize_file_name(_from_latin(file_name))
+
+
+class _Head:
+    """Reads from a stream, and remembers how it began."""
+
+    def __init__(self, stream: IO[Any]) -> None:
+        self._stream = stream
+        self.body = b""
+
+    def read(self, size: int = -1) -> bytes:
+        chunk: bytes = self._stream.read(size)
+        self.body += chunk[: MAX_BODY - len(self.body)]
+        return chunk
 
 
 class _FileNames(FileUploadHandler):

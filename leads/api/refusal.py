@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
+from contextlib import suppress
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
+from django.http.request import RawPostDataException
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from leads.api import builders
 from leads.api.cleaning import clean_lines
 from leads.api.copying import Copy
 from leads.api.exceptions import NoSuchForm, TooManyForms
-from leads.api.parsers import MAX_DEPTH, Form, Unreadable
-from leads.api.serializers import PERSON, LandingSerializer
+from leads.api.parsers import MAX_BODY, MAX_DEPTH, Form, Unreadable, is_deeper
+from leads.api.serializers import PERSON, LandingSerializer, serializer_of
 from leads.api.throttles import RefusedThrottle
 from leads.models import LandingForm
 from leads.refused import keeping
@@ -31,10 +37,13 @@ def report_and_keep(
     push out those that an operator can help.
     """
     problems = _problems(error, read)
+    text = "" if sent else _text(error, request)
+    if found := _object(text):
+        sent, text, read = found, "", type(read)(data=builders.read(found, keeps_all=True).form)
+        read.is_valid()
     person = read.person or {field: "" for field in PERSON}
-    keeping.report(form, problems.kept, person)
+    keeping.report(form, problems.kept, person, _why(error))
     body: dict[str, Any] = Copy(lambda *_: None, max_depth=MAX_DEPTH).of(dict(sent))
-    text = _text(error)
     if (any(body.values()) or text) and RefusedThrottle().allow_request(request, None):
         keeping.keep(form=form, problems=problems.kept, person=person, body=body, text=text)
 
@@ -52,9 +61,38 @@ def _problems(error: APIException, read: LandingSerializer) -> Remarks:
     return problems
 
 
-def _text(error: APIException) -> str:
+def keep_without_address(request: Request, address: str) -> None:
+    """Log, count and keep what was posted to an ``address`` that there is not."""
+    sent, read, error = Form(), serializer_of("")(data={}), NoSuchForm(address)
+    with suppress(APIException):  # then as a text
+        sent = Form(request.data)
+        read = type(read)(data=builders.read(sent, keeps_all=True).form)
+        read.is_valid()
+    report_and_keep(error, request, sent, read, None)
+
+
+def _text(error: APIException, request: Request) -> str:
+    """What there is of a body that was not understood: at most its first 64 KiB."""
     sent = error.body if isinstance(error, Unreadable) else b""
+    with suppress(OSError, RawPostDataException, RequestDataTooBig):
+        sent = sent or request._request.read(MAX_BODY)
     return clean_lines(sent.decode(errors="replace"))
+
+
+def _object(text: str) -> Form | None:
+    """The JSON object that ``text`` is, under whatever type it came."""
+    with suppress(ValueError, RecursionError):
+        parsed = json.loads(text)
+        if isinstance(parsed, dict) and not is_deeper(parsed, MAX_DEPTH):
+            return Form(parsed)
+    return None
+
+
+def _why(error: APIException) -> str:
+    """The status and the error in words: ``413 body too big``."""
+    words = re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__).lower()
+    fields = ", ".join(error.detail) if isinstance(error.detail, dict) else ""
+    return f"{error.status_code} {words} {fields}".rstrip()
 
 
 def _told(detail: Any) -> str:

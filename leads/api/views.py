@@ -206,7 +206,10 @@ class NotFoundView(LandingView):
     throttle_classes = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Raises ``NotFound``, before anything is asked of the caller."""
+        """Raises ``NotFound``, before anything is asked of the caller. What was posted is kept:
+        it may be a form whose address was mistyped."""
+        if request.method == "POST" and request.path.startswith("/api/landing/"):
+            refusal.keep_without_address(request, request.path.removeprefix("/api/landing/"))
         raise NotFound(_("There is no such address."))
 
 

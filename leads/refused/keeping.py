@@ -17,6 +17,7 @@ from amocrm.log_context import get_logger
 from leads import conf
 from leads.intake import digest_of
 from leads.models import LandingForm, RefusedForm
+from leads.remarks import Code
 
 logger = get_logger(__name__)
 
@@ -30,9 +31,15 @@ _CONTACT = re.compile(r"[\w.+-]@[\w-]+\.\w|(?:\d[ ()-]{0,3}){10}")
 Problems = Sequence[Mapping[str, str]]
 
 
-def report(form: LandingForm | None, problems: Problems, person: Mapping[str, str]) -> None:
-    """Count a refused form, and say in the log which field was wrong and how."""
-    reasons = ", ".join(f"{one['field']} {one['code']}" for one in problems)
+def report(
+    form: LandingForm | None, problems: Problems, person: Mapping[str, str], why: str
+) -> None:
+    """Count a refused form, and say in the log which field was wrong and how; ``why`` is that of
+    an error that is none of a field's."""
+    told = {Code.REFUSED: f"{Code.REFUSED}: {why}"}
+    reasons = ", ".join(
+        f"{one['field']} {told.get(Code(one['code']), one['code'])}" for one in problems
+    )
     who = " / ".join(value for value in person.values() if value)
     shown = f" · {who}" if who and conf.current().logs_people else ""
     logger.warning("🚫 Refused %s: %s%s", form.slug if form else "no form of ours", reasons, shown)

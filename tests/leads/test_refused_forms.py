@@ -111,11 +111,46 @@ def test_what_is_empty_is_counted_and_not_kept(api: APIClient, body: str) -> Non
     assert counted() == 1
 
 
-def test_nothing_is_kept_of_a_request_that_is_no_form(api: APIClient) -> None:
+def test_nothing_is_kept_of_a_request_that_posts_nothing(api: APIClient) -> None:
     assert api.get(SUBMIT_URL).status_code == 405
-    assert api.post(SUBMIT_URL, "<a/>", content_type="application/xml").status_code == 415
+    assert api.get("/api/landing/f/express/").status_code == 404
     assert RefusedForm.objects.count() == 0
+    assert counted() == 0
+
+
+@pytest.mark.parametrize("address", ["f/express/", "proftest/", "f/школа", "form/express"])
+def test_what_goes_to_a_mistyped_address_is_kept(api: APIClient, address: str) -> None:
+    assert api.post(f"/api/landing/{address}", EXPRESS, format="json").status_code == 404
+    kept = row()
+    assert (kept.form_id, kept.email, kept.body) == (None, EXPRESS["email"], EXPRESS)
+    assert [(one["code"], one["value"]) for one in kept.problems] == [("no_form", address)]
     assert counted() == 1
+
+
+MANY = "".join(
+    f'--b\r\nContent-Disposition: form-data; name="{n}"\r\n\r\nДана\r\n' for n in range(1200)
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "why"),
+    [
+        (json.dumps(NOBODY), "application/octet-stream", "415 unsupported media type"),
+        ("<name>Дана</name>", "application/xml", "415 unsupported media type"),
+        ("name: Дана" + " " * 70_000, "application/json", "413 body too big"),
+        ("--b\r\nДана", "multipart/form-data", "400 unreadable"),
+        (MANY + "--b--\r\n", "multipart/form-data; boundary=b", "400 unreadable"),
+        ("--b\r\nДана" + " " * 9_000_000, "multipart/form-data; boundary=b", "413 body too big"),
+    ],
+    ids=["JSON", "XML", "long", "no boundary", "many fields", "big file"],
+)
+def test_what_could_not_be_read_is_kept_and_the_log_says_why(
+    api: APIClient, caplog: pytest.LogCaptureFixture, body: str, kind: str, why: str
+) -> None:
+    assert api.post(SUBMIT_URL, body, content_type=kind).status_code == int(why[:3])
+    kept = row()
+    assert kept.name == "Дана" if kept.body else "Дана" in kept.text
+    assert f"🚫 Refused express: form refused: {why}" in "\n".join(caplog.messages)
 
 
 def test_the_same_form_again_is_the_same_row(api: APIClient) -> None:
