@@ -7,12 +7,17 @@ from django.shortcuts import render
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from leads.api.parsers import Form
+from leads.api.parsers import Form, MultipartParser, TextParser
+
+#: What browsers send by themselves; also where nothing of it was read yet.
+_ENCODED = (TextParser.media_type, MultipartParser.media_type)
 
 
 def wants_page(request: Request, sent: Form) -> bool:
     """Whether a browser waits to show what comes: scripts and servers do not ask for HTML."""
-    return sent.is_encoded and "text/html" in request.headers.get("Accept", "")
+    kind = (request.content_type or "").partition(";")[0].strip().lower()
+    is_encoded = sent.is_encoded or kind in _ENCODED
+    return is_encoded and "text/html" in request.headers.get("Accept", "")
 
 
 def visitor_page(request: Request, answer: Response) -> HttpResponse:

@@ -118,8 +118,14 @@ def test_whoever_is_too_quick_reads_so_and_when_to_come_back(
     settings.LANDING_THROTTLE = "1/hour"
     navigated(api, PERSON)
     answer = navigated(api, PERSON | {"name": "Дана"})
-    assert answer.status_code == 429
+    assert (answer.status_code, answer["Content-Type"]) == (429, "text/html; charset=utf-8")
     assert int(answer["Retry-After"]) > 3000
+
+
+def test_a_visitor_whose_form_is_too_big_reads_so(api: APIClient) -> None:
+    kind = "multipart/form-data; boundary=b"
+    answer = api.generic("POST", SUBMIT_URL, b"x" * 9_000_000, content_type=kind, headers=BROWSER)
+    assert (answer.status_code, answer["Content-Type"]) == (413, "text/html; charset=utf-8")
 
 
 def test_scripts_and_servers_read_json(api: APIClient) -> None:
