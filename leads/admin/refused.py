@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
@@ -48,6 +48,9 @@ class RefusedFormAdmin(_RefusedAdmin):
     )
     readonly_fields = (*_CAME, "sent", "sent_on")
 
+    class Media:
+        css: ClassVar[dict[str, list[str]]] = {"all": ["leads/refused.css"]}
+
     def formfield_for_dbfield(self, *args: Any, **kwargs: Any) -> Any:
         """Which form it was is chosen here, and none is made or changed on the way."""
         field: Any = super().formfield_for_dbfield(*args, **kwargs)
@@ -87,7 +90,7 @@ class RefusedFormAdmin(_RefusedAdmin):
     def sent(self, refused: RefusedForm) -> SafeString:
         """The object, or the text that could not be read."""
         body = json.dumps(refused.body, ensure_ascii=False, indent=2) if refused.body else ""
-        return format_html("<pre>{}</pre>", body or refused.text)
+        return format_html('<pre class="sent">{}</pre>', body or refused.text)
 
     @admin.display(description=_("sent on as"))
     def sent_on(self, refused: RefusedForm) -> str | SafeString:

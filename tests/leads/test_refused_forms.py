@@ -244,6 +244,8 @@ def test_the_page_shows_reasons_in_words_and_what_was_sent(api: APIClient, clien
     assert "&quot;campaignSlug&quot;: &quot;autumn&quot;" in page
     assert "&lt;b&gt;Дана&lt;/b&gt;" in page
     assert "<b>Дана" not in page
+    assert "leads/refused.css" in page
+    assert '<pre class="sent">' in page
     assert "Передать" not in page
 
 
