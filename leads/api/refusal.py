@@ -49,11 +49,11 @@ def report_and_keep(
 
 
 def _problems(error: APIException, read: LandingSerializer) -> Remarks:
-    if read.person and not read.named:
-        return read.remarks
-    problems = Remarks()  # it is not the person that is wrong
+    problems = Remarks()
     if isinstance(error, NoSuchForm):
         problems.add("form", Code.NO_FORM, error.slug)
+    elif read.person and not read.named:
+        return read.remarks
     elif isinstance(error, TooManyForms):
         problems.add("form", Code.TOO_OFTEN, error.wait)
     else:

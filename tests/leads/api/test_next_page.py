@@ -124,7 +124,7 @@ def test_whoever_is_too_quick_reads_so_and_when_to_come_back(
 
 def test_a_visitor_whose_form_is_too_big_reads_so(api: APIClient) -> None:
     kind = "multipart/form-data; boundary=b"
-    answer = api.generic("POST", SUBMIT_URL, b"x" * 9_000_000, content_type=kind, headers=BROWSER)
+    answer = api.generic("POST", SUBMIT_URL, "x" * 9_000_000, content_type=kind, headers=BROWSER)
     assert (answer.status_code, answer["Content-Type"]) == (413, "text/html; charset=utf-8")
 
 
