@@ -27,7 +27,7 @@ from tests.locks_admin.conftest import (
 
 __all__ = ["Locks", "locks", "nothing_remembered", "operator", "operators", "viewer"]
 
-PATIENCE = 15_000
+PATIENCE = 60_000
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 Scheme = Literal["light", "dark"]

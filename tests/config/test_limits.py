@@ -42,5 +42,5 @@ def test_a_process_that_has_taken_none_knows_what_others_have(web: Web) -> None:
     for pid in first:
         os.kill(pid, signal.SIGKILL)
     # Each process lets the first one pass that it hears of.
-    codes = [post(LIMIT + number) for number in range(workers + 1)]
-    assert (codes[-1], set(codes)) == (429, {202, 429})
+    codes = [post(LIMIT + number) for number in range(7)]
+    assert codes.count(202) <= workers < codes.count(429)

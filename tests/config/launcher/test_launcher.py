@@ -46,7 +46,7 @@ def test_everything_from_nothing_and_nothing_afterwards(copy: Copy) -> None:
     # Again: at once, with the same people, and killed so that it cannot tidy up.
     begun = time.monotonic()
     popen = copy.start_and_wait()
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
     assert "password " not in copy.output
     assert token[1] in copy.output
     popen.kill()
