@@ -6,7 +6,6 @@ import http.client
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlencode
@@ -86,12 +85,14 @@ def main(port: int, path: str) -> None:
             once.done = True
             begun.wait()
 
-    for _ in range(CLIENTS):
-        threading.Thread(target=_post_for_ever, args=(port, path, answered), daemon=True).start()
+    args = (port, path, answered)
+    threads = [threading.Thread(target=_post_for_ever, args=args) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
     begun.wait()
     print("begun", flush=True)
-    while True:
-        time.sleep(60)
+    for thread in threads:
+        thread.join()
 
 
 if __name__ == "__main__":

@@ -248,6 +248,12 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+CORS_ALLOWED_ORIGINS = list(LANDING_ALLOWED_ORIGINS)
+CORS_URLS_REGEX = r"^/api/landing/"
+CORS_ALLOW_METHODS = ["GET", "OPTIONS", "POST"]
+CORS_ALLOW_HEADERS = ["accept", "accept-language", "content-type", "idempotency-key"]
+CORS_EXPOSE_HEADERS = ["retry-after"]
+
 # --- the login of the admin (config/login/) --------------------------------------------------
 
 AUTHENTICATION_BACKENDS = ["config.login.backend.LoginBackend"]
@@ -265,12 +271,6 @@ AXES_SENSITIVE_PARAMETERS = ["username", "csrfmiddlewaretoken"]  # not kept, nor
 AXES_DISABLE_ACCESS_LOG = True  # a row for each login, for ever
 AXES_ENABLE_ADMIN = False  # three tables, two of them empty; its commands say more
 AXES_VERBOSE = False
-
-CORS_ALLOWED_ORIGINS = list(LANDING_ALLOWED_ORIGINS)
-CORS_URLS_REGEX = r"^/api/landing/"
-CORS_ALLOW_METHODS = ["GET", "OPTIONS", "POST"]
-CORS_ALLOW_HEADERS = ["accept", "accept-language", "content-type", "idempotency-key"]
-CORS_EXPOSE_HEADERS = ["retry-after"]
 
 # --- REST framework --------------------------------------------------------------------------
 

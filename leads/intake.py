@@ -85,9 +85,9 @@ def accept_submission(
         turn_at=turn_after(last_turn, timezone.now()),
         **data,
     )
-    # Whoever sends programs in somebody's name must not use up their limit.
-    is_limited = is_limited and not is_suspect
-    wait = PersonLimit().seconds_until(named) if is_limited else 0
+    # What programs send in somebody's name must not use up their limit.
+    is_asked = is_limited and not is_suspect
+    wait = PersonLimit().seconds_until(named) if is_asked else 0
     kept = (None if wait else _inserted(submission, named)) or _repeated(submission)
     if kept is None:
         if wait:
@@ -95,9 +95,10 @@ def accept_submission(
         kept = _inserted_behind(submission, named)
     if kept.body_digest != digest:
         raise KeyReused
-    if kept is submission and not is_suspect:
-        PersonLimit().count(named)
-    if kept is not submission and not idempotency_key:
+    if kept is submission:
+        if not is_suspect:
+            PersonLimit().count(named)
+    elif not idempotency_key:
         _log("🔁 Repeated %s, answered like the first one", kept, named)
     return Accepted(id=kept.pk, status=kept.told_status)
 

@@ -33,7 +33,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
-        "ToldStatus": "leads.api.schema.TOLD",
+        "ToldStatus": "leads.api.answer_schemas.TOLD",
         "WholeStatus": "leads.models.Submission.Status",
     },
 }

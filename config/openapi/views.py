@@ -21,9 +21,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from leads.api import schema as describes_forms  # noqa: F401
+# Importing them tells drf-spectacular what they say of the views.
+import leads.api.schema  # noqa: F401
+import locks_admin.api.schema  # noqa: F401
 from leads.api.error_schema import errors
-from locks_admin.api import schema as describes_locks  # noqa: F401
 
 _making = Lock()
 

@@ -24,6 +24,7 @@ from urllib.parse import unquote
 from leads.api.copying import from_json
 from leads.api.field_names import NAMES, field_called, is_mark, is_surname, plain
 from leads.api.parsers import Form
+from leads.models import LandingForm
 
 #: What the fields of a page are called there, by their names: from landing.js.
 LABELS = "_labels"
@@ -58,11 +59,11 @@ def is_test(form: Form) -> bool:
     return form == {"test": "test"}
 
 
-def read(sent: Form, *, keeps_all: bool = False, labelled: Collection[str] = ()) -> Read:
+def read(sent: Form, landing_form: LandingForm | None) -> Read:
     """What ``sent`` means. A form that uses our own names stays as it is. What else it has is an
-    answer if a builder sent it, or with ``keeps_all``, save what begins with ``_``: that is
-    between the page and its server. With the labels that landing.js sends it is an answer as well,
-    under the page's label unless the form has one itself (``labelled``)."""
+    answer if a builder sent it or the form keeps all, save what begins with ``_``: that is between
+    the page and its server. With the labels that landing.js sends it is an answer as well, under
+    the page's label unless the form has one itself. Of no form all is kept."""
     sent = _without_envelope(sent)
     pairs = list(_pairs(sent))
     is_from_builder, is_elementors = _is_builders(sent), _is_elementors(sent)
@@ -96,6 +97,7 @@ def read(sent: Form, *, keeps_all: bool = False, labelled: Collection[str] = ())
     _set_missing(form, "utmParams", marks)
     labels = sent.get(LABELS)
     if isinstance(labels, dict) and isinstance(form.get("answers", {}), dict):
+        labelled = landing_form.labelled() if landing_form else ()
         form["answers"] = _by_labels(others, labels, labelled) | form.get("answers", {})
         others = {}
     if is_from_builder:
@@ -103,7 +105,7 @@ def read(sent: Form, *, keeps_all: bool = False, labelled: Collection[str] = ())
             others["answers"] = form.pop("answers")
         _set_missing(form, "source", _name_of_form(sent))
         _set_missing(form, "metadata", technical)
-    if is_from_builder or keeps_all:
+    if is_from_builder or landing_form is None or landing_form.keeps_all:
         _set_missing(form, "moreAnswers", others)
     return Read(form, is_from_builder, str(sent.get("tranid") or ""))
 

@@ -27,6 +27,7 @@ class Error(serializers.Serializer[Any]):
     error = serializers.CharField(
         help_text="A sentence for people, in Russian or with `Accept-Language: en` in English."
     )
+    # REST framework takes it off the class; its own `fields` is of instances.
     fields = serializers.DictField(  # type: ignore[assignment]
         child=serializers.ListField(child=serializers.CharField()),
         required=False,

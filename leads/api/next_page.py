@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from amocrm.text.printable import is_visible_ascii, readable
 from leads import conf
 from leads.api.parsers import Form
-from leads.forms.validators import ascii_url
+from leads.forms.addresses import ascii_url
 from leads.models import LandingForm
 
 FIELD = "_next"

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 
 from leads.api.form_encoding import nested
 
@@ -63,6 +64,11 @@ class Form(dict[str, Any]):
         return form
 
 
+def media_type_of(request: Request) -> str:
+    """What the body is said to be, in lower case and without parameters."""
+    return (request.content_type or "").partition(";")[0].strip().lower()
+
+
 class FormParser(BaseParser, ABC):
     """What the parsers of this module share: they say themselves what they take."""
 
@@ -103,7 +109,7 @@ class BoundedJSONParser(FormParser):
 
     def read(self, stream: IO[Any], media_type: str, meta: Mapping[str, Any]) -> Form:
         """The object."""
-        return _json_object(_bounded(stream))
+        return json_object(_bounded(stream))
 
 
 class TextParser(FormParser):
@@ -117,7 +123,7 @@ class TextParser(FormParser):
         """The object that the pairs or the JSON mean."""
         body = _bounded(stream)
         if body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[") or b"=" not in body:
-            return _json_object(body)
+            return json_object(body)
         if media_type.lower().startswith("text/plain") and _is_in_lines(body):
             return Form.of_pairs(_lines(_text(body)))
         try:
@@ -209,7 +215,8 @@ def _bounded(stream: IO[Any]) -> bytes:
     return body
 
 
-def _json_object(body: bytes) -> Form:
+def json_object(body: bytes) -> Form:
+    """The object, or the only one of a list. Raises :class:`Unreadable`."""
     try:
         parsed = json.loads(_text(body), parse_constant=_refuse_constant, parse_int=_number)
         parsed = _cut(parsed, MAX_DEPTH)

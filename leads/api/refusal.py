@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from typing import Any
@@ -16,7 +15,7 @@ from leads.api import builders
 from leads.api.cleaning import clean_lines
 from leads.api.copying import Copy
 from leads.api.exceptions import NoSuchForm, TooManyForms
-from leads.api.parsers import MAX_BODY, MAX_DEPTH, Form, Unreadable, is_deeper
+from leads.api.parsers import MAX_BODY, MAX_DEPTH, Form, Unreadable, json_object
 from leads.api.serializers import PERSON, LandingSerializer, serializer_of
 from leads.api.throttles import RefusedThrottle
 from leads.models import LandingForm
@@ -39,7 +38,7 @@ def report_and_keep(
     problems = _problems(error, read)
     text = "" if sent else _text(error, request)
     if found := _object(text):
-        sent, text, read = found, "", type(read)(data=builders.read(found, keeps_all=True).form)
+        sent, text, read = found, "", type(read)(data=builders.read(found, form).form)
         read.is_valid()
     person = read.person or {field: "" for field in PERSON}
     keeping.report(form, problems.kept, person, _why(error))
@@ -66,7 +65,7 @@ def keep_without_address(request: Request, address: str) -> None:
     sent, read, error = Form(), serializer_of("")(data={}), NoSuchForm(address)
     with suppress(APIException):  # then as a text
         sent = Form(request.data)
-        read = type(read)(data=builders.read(sent, keeps_all=True).form)
+        read = type(read)(data=builders.read(sent, None).form)
         read.is_valid()
     report_and_keep(error, request, sent, read, None)
 
@@ -81,10 +80,8 @@ def _text(error: APIException, request: Request) -> str:
 
 def _object(text: str) -> Form | None:
     """The JSON object that ``text`` is, under whatever type it came."""
-    with suppress(ValueError, RecursionError):
-        parsed = json.loads(text)
-        if isinstance(parsed, dict) and not is_deeper(parsed, MAX_DEPTH):
-            return Form(parsed)
+    with suppress(Unreadable):
+        return json_object(text.encode())
     return None
 
 

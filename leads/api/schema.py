@@ -25,14 +25,13 @@ from drf_spectacular.utils import (
     extend_schema,
     extend_schema_view,
 )
-from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
 
 from leads.api import fields, views
-from leads.api.error_schema import Yes, errors, retry_after
+from leads.api.answer_schemas import Accepted, AcceptedFromBuilder, SubmissionStatus
+from leads.api.error_schema import errors, retry_after
 from leads.api.serializers import serializer_of
-from leads.models import Submission
 
 _TAG = "Forms"
 _PERSON = {"name": "Айдана Ахметова", "email": "aidana@example.kz", "phone": "+7 701 123 01 02"}
@@ -97,8 +96,6 @@ _FIELDS = {
     "consent": "What was agreed to, when and on which page; a tick or the text alone will do.",
     "paymentMethod": "How the person wants to pay.",
 }
-#: The states that anybody is told; staff is told more.
-TOLD = ("accepted", "delivered", "failed")
 _TEXT = {"type": "string"}
 _ANSWER = {
     "type": "object",
@@ -170,45 +167,6 @@ class _Form(OpenApiSerializerExtension):
         schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         properties = {name: one for name, one in schema["properties"].items() if name in _FIELDS}
         return {"type": "object", "properties": properties, "required": list(self.target.wanted)}
-
-
-class Accepted(serializers.Serializer[Any]):
-    """A form that is kept."""
-
-    success = Yes()
-    leadId = serializers.UUIDField(help_text="The submission's id.")
-    status = serializers.ChoiceField(
-        TOLD, help_text="`accepted`, or more for a form that came before."
-    )
-    statusUrl = serializers.URLField(help_text="Where to ask how far it is.")
-
-
-class AcceptedFromBuilder(Accepted):
-    """A builder's form that is kept; of the test of a connection (`test=test`) nothing is."""
-
-    leadId = serializers.UUIDField(required=False)
-    status = serializers.ChoiceField(TOLD, required=False)
-    statusUrl = serializers.URLField(required=False)
-
-
-class SubmissionStatus(serializers.Serializer[Any]):
-    """How far a submission is. From ``action`` on for staff that may view submissions."""
-
-    success = Yes()
-    leadId = serializers.UUIDField()
-    status = serializers.ChoiceField(Submission.Status.values)
-    action = serializers.ChoiceField(
-        ["created", "updated"],
-        required=False,
-        allow_null=True,
-        help_text="What was done with the lead.",
-    )
-    amocrmLeadId = serializers.IntegerField(required=False, allow_null=True)
-    attempts = serializers.IntegerField(required=False)
-    nextAttemptAt = serializers.DateTimeField(required=False, allow_null=True)
-    error = serializers.CharField(
-        required=False, allow_null=True, help_text="Why it is not delivered."
-    )
 
 
 class _FormView(OpenApiViewExtension):

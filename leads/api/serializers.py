@@ -1,4 +1,4 @@
-"""What the landing pages send. Keys that are not named here are ignored."""
+"""What the landing pages send, under our names: leads.api.builders."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _META_PHONE = re.compile(r"^p:\s*", re.IGNORECASE)
 
 
 class LandingSerializer(serializers.Serializer[Any]):
-    """What both forms have in common. ``validated_data`` has the names of the model's fields.
+    """What all forms have in common. ``validated_data`` has the names of the model's fields.
 
     Only a form from which nobody can be reached is not valid.
     """

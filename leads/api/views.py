@@ -30,7 +30,7 @@ from leads.api.exceptions import (
 )
 from leads.api.negotiation import OneRenderer
 from leads.api.next_page import next_page
-from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextParser
+from leads.api.parsers import BoundedJSONParser, Form, MultipartParser, TextParser, media_type_of
 from leads.api.serializers import LandingSerializer, serializer_of
 from leads.api.suspicion import suspicion_of
 from leads.api.throttles import LandingThrottle, StatusThrottle, client_of
@@ -47,7 +47,7 @@ class _ByTakes(OneRenderer):
     """Parsers say themselves what they take."""
 
     def select_parser(self, request: Request, parsers: Iterable[Any]) -> BaseParser | None:
-        media_type = (request.content_type or "").partition(";")[0].strip().lower()
+        media_type = media_type_of(request)
         return next((parser for parser in parsers if parser.takes(media_type)), None)
 
 
@@ -111,11 +111,7 @@ class FormView(LandingView):
         if builders.is_test(self._sent):
             self._existing_form()
             return Response({"success": True})
-        read = builders.read(
-            self._sent,
-            keeps_all=self._form is None or self._form.keeps_all,
-            labelled=self._form.labelled() if self._form and builders.LABELS in self._sent else (),
-        )
+        read = builders.read(self._sent, self._form)
         self._read = type(self._read)(data=read.form)
         is_valid = self._read.is_valid()  # and who it is, also for operators
         form = self._existing_form()
@@ -125,6 +121,11 @@ class FormView(LandingView):
         if suspicion:
             self._read.remarks.add("form", *suspicion)
         accepted = self._accept(request, read, form, is_suspect=bool(suspicion))
+        return self._answer(request, read, form, accepted)
+
+    def _answer(
+        self, request: Request, read: builders.Read, form: LandingForm, accepted: Accepted
+    ) -> Response:
         is_visitors = self.sender is None and not read.is_from_builder
         if page := next_page(self._sent, form, is_visitors=is_visitors):
             # 303: whatever was posted, the page is fetched.

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from leads.api.parsers import Form, MultipartParser, TextParser
+from leads.api.parsers import Form, MultipartParser, TextParser, media_type_of
 
 #: What browsers send by themselves; also where nothing of it was read yet.
 _ENCODED = (TextParser.media_type, MultipartParser.media_type)
@@ -15,8 +15,7 @@ _ENCODED = (TextParser.media_type, MultipartParser.media_type)
 
 def wants_page(request: Request, sent: Form) -> bool:
     """Whether a browser waits to show what comes: scripts and servers do not ask for HTML."""
-    kind = (request.content_type or "").partition(";")[0].strip().lower()
-    is_encoded = sent.is_encoded or kind in _ENCODED
+    is_encoded = sent.is_encoded or media_type_of(request) in _ENCODED
     return is_encoded and "text/html" in request.headers.get("Accept", "")
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 
 from amocrm.contract import LeadRequest
 from leads import conf
-from leads.forms.validators import lead_name
+from leads.forms.texts import lead_name
 from leads.models import LandingForm, Submission
 from leads.remarks import Code, sentence
 

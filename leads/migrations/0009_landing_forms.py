@@ -1,11 +1,13 @@
 """Forms are rows: the two that were choices become the first ones, as the code had them."""
 
+import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
-import leads.forms.validators
+import leads.forms.addresses
+import leads.forms.texts
 
 FORMS = (
     {"slug": "proftest", "title": "Профтест", "tags": "Профтест"},
@@ -42,7 +44,7 @@ class Migration(migrations.Migration):
                     "title",
                     models.CharField(
                         max_length=100,
-                        validators=[leads.forms.validators.validate_visible],
+                        validators=[leads.forms.texts.validate_visible],
                         verbose_name="title",
                     ),
                 ),
@@ -60,7 +62,7 @@ class Migration(migrations.Migration):
                         default="{form}: {name}",
                         help_text="{form} is the title, {name} the person.",
                         max_length=200,
-                        validators=[leads.forms.validators.validate_lead_name],
+                        validators=[leads.forms.texts.validate_lead_name],
                         verbose_name="lead's name",
                     ),
                 ),
@@ -96,7 +98,7 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         help_text="Sites whose pages may send it by JavaScript, and to which visitors may be led: each on a line, as https://school.example. Those of the settings always may.",
-                        validators=[leads.forms.validators.validate_origins],
+                        validators=[leads.forms.addresses.validate_origins],
                         verbose_name="allowed origins",
                     ),
                 ),
@@ -106,7 +108,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="Where visitors go afterwards.",
                         max_length=500,
-                        validators=[leads.forms.validators.validate_web_address],
+                        validators=[django.core.validators.URLValidator(schemes=["http", "https"])],
                         verbose_name="next page",
                     ),
                 ),

@@ -5,7 +5,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-import leads.forms.validators
+import leads.forms.texts
 
 
 class Migration(migrations.Migration):
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         max_length=100,
                         unique=True,
-                        validators=[leads.forms.validators.validate_visible],
+                        validators=[leads.forms.texts.validate_visible],
                         verbose_name="title",
                     ),
                 ),

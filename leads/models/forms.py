@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from leads.forms import validators
+from leads.forms import addresses, texts
 
 
 class LandingForm(models.Model):
@@ -29,7 +29,7 @@ class LandingForm(models.Model):
         primary_key=True,
         help_text=_("Its address ends with this. It stays."),
     )
-    title = models.CharField(_("title"), max_length=100, validators=[validators.validate_visible])
+    title = models.CharField(_("title"), max_length=100, validators=[texts.validate_visible])
     is_active = models.BooleanField(
         _("switched on"),
         default=True,
@@ -39,7 +39,7 @@ class LandingForm(models.Model):
         _("lead's name"),
         max_length=200,
         default="{form}: {name}",
-        validators=[validators.validate_lead_name],
+        validators=[texts.validate_lead_name],
         help_text=_("{form} is the title, {name} the person."),
     )
     stage = models.PositiveBigIntegerField(
@@ -60,7 +60,7 @@ class LandingForm(models.Model):
     allowed_origins = models.TextField(
         _("allowed origins"),
         blank=True,
-        validators=[validators.validate_origins],
+        validators=[addresses.validate_origins],
         help_text=_(
             "Sites whose pages may send it by JavaScript, and to which visitors may be led: each"
             " on a line, as https://school.example. Those of the settings always may."
@@ -70,7 +70,7 @@ class LandingForm(models.Model):
         _("next page"),
         blank=True,
         max_length=500,
-        validators=[validators.validate_web_address],
+        validators=[addresses.validate_web_address],
         help_text=_("Where visitors go afterwards."),
     )
 
@@ -85,7 +85,7 @@ class LandingForm(models.Model):
     def clean(self) -> None:
         """Origins become what browsers send; what is wrong with them is said already."""
         with suppress(ValidationError):
-            self.allowed_origins = validators.origins(self.allowed_origins)
+            self.allowed_origins = addresses.origins(self.allowed_origins)
 
     @property
     def keeps_all(self) -> bool:
@@ -132,7 +132,7 @@ class Sender(models.Model):
     """Who sends a form for its visitors, known by a key: its address is not theirs."""
 
     name = models.CharField(
-        _("title"), max_length=100, unique=True, validators=[validators.validate_visible]
+        _("title"), max_length=100, unique=True, validators=[texts.validate_visible]
     )
     form = models.ForeignKey(
         LandingForm, on_delete=models.PROTECT, related_name="senders", verbose_name=_("form")

@@ -37,9 +37,7 @@ class MendingForm(_ModelForm):
             return self.cleaned_data
         mended = {field: self.cleaned_data.get(field, "") for field in PERSON}
         sent = Form(self.instance.body or {"metadata": {"text": self.instance.text}})
-        read = builders.read(
-            sent, keeps_all=landing_form.keeps_all, labelled=landing_form.labelled()
-        )
+        read = builders.read(sent, landing_form)
         self.serializer = serializer_of(landing_form.slug)(data=read.form | mended)
         if not self.serializer.is_valid():
             for field, problems in self.serializer.errors.items():

@@ -10,11 +10,11 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
-from leads.api.throttles import MemoryThrottle
+from leads.api.throttles import LandingThrottle, MemoryThrottle
 from leads.delivery import dispatch
 from leads.delivery.dispatch import breaker
 from leads.forms import known
-from leads.limits import CountedRows, PersonLimit
+from leads.limits import PersonLimit
 from leads.models import Submission
 from tests.leads.forms import EXPRESS, PROFTEST
 
@@ -26,7 +26,7 @@ def _nothing_remembered() -> Iterator[None]:
     """No calls counted and no broker left alone because of an earlier test."""
     MemoryThrottle.cache.clear()
     PersonLimit.cache.clear()
-    CountedRows.heard.clear()
+    LandingThrottle.heard.clear()
     known.forget()
     breaker.close()
     yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,6 +37,11 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
     return made
 
 
+def _at_least(turns: Turns, number: int) -> bool:
+    """Whether so many wait."""
+    return len(turns._waiting) >= number
+
+
 @contextmanager
 def taken(turns: Turns, *waiting: str) -> Iterator[list[str]]:
     """The turn is taken, and these addresses wait in this order: who was served afterwards."""
@@ -49,7 +55,8 @@ def taken(turns: Turns, *waiting: str) -> Iterator[list[str]]:
     with turns.turn(HOME, may_wait=False):
         for number, thread in enumerate(threads, 1):
             thread.start()
-            wait_until(lambda: len(turns._waiting) >= number, "it waits", pause=0.005)  # noqa: B023
+            they_wait = partial(_at_least, turns, number)
+            wait_until(they_wait, "it waits", pause=0.005)
         yield served
     for thread in threads:
         thread.join()

@@ -19,10 +19,10 @@ from amocrm.contract import LeadRequest, LeadResult, Progress
 from amocrm.sandbox.server import RunningSandbox
 from config.celery import WORKER_OPTIONS
 from leads import tasks
+from leads.api.throttles import LandingThrottle
 from leads.delivery import fairness, sweep
 from leads.delivery.attempt import deliver
 from leads.intake import accept_submission
-from leads.limits import CountedRows
 from leads.models import DeliveryAttempt, Submission
 from tests.leads.conftest import Create
 from tests.leads.forms import EXPRESS, SUBMIT_URL
@@ -157,7 +157,7 @@ def test_a_form_has_its_turn_behind_the_last_one_of_its_sender(
         answer = api.post(SUBMIT_URL, EXPRESS, format="json", REMOTE_ADDR=address)
         return Submission.objects.get(pk=answer.json()["leadId"]).turn_at
 
-    CountedRows.heard.set(FLOOD, True)
+    LandingThrottle.heard.set(FLOOD, True)
     assert turn(FLOOD) == last + 30 * SECOND
     assert turn(FLOOD) == last + 60 * SECOND
     assert turn(HONEST) < last

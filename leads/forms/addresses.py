@@ -1,8 +1,7 @@
-"""What an operator may enter for a form."""
+"""Addresses as browsers know them: what operators and pages write is made into that."""
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit, urlunsplit
 
 import idna
@@ -11,35 +10,10 @@ from django.core.validators import URLValidator
 from django.utils.encoding import iri_to_uri
 from django.utils.translation import gettext_lazy as _
 
-from amocrm.text.printable import readable
-
-_PLACES = re.compile(r"\{(?:form|name)\}")
+#: What pages have; Django would take ftp, too.
+validate_web_address = URLValidator(schemes=["http", "https"])
 # Which browsers leave out.
 _DEFAULT_PORTS = (("http", 80), ("https", 443))
-_is_url = URLValidator(schemes=["http", "https"])
-
-
-def validate_lead_name(text: str) -> None:
-    """Raises ``ValidationError`` for braces around anything else."""
-    if set(lead_name(text, form="", name="")) & set("{}"):
-        raise ValidationError(_("Only {form} and {name} may stand in braces."))
-
-
-def lead_name(pattern: str, *, form: str, name: str) -> str:
-    """``pattern`` with the form's title and the person in it."""
-    said = {"{form}": form, "{name}": name}
-    return _PLACES.sub(lambda place: said[place[0]], pattern)
-
-
-def validate_visible(text: str) -> None:
-    """Raises ``ValidationError`` for a text that nobody can see."""
-    if not readable(text).strip():
-        raise ValidationError(_("Use characters that can be seen."))
-
-
-def validate_web_address(text: str) -> None:
-    """Raises ``ValidationError`` for what is no address of a page."""
-    _is_url(text)
 
 
 def validate_origins(text: str) -> None:
@@ -58,7 +32,7 @@ def _origin(line: str) -> str:
         is_default = (url.scheme, url.port) in _DEFAULT_PORTS
         netloc = url.netloc.removesuffix(f":{url.port}") if is_default else url.netloc
         origin = f"{url.scheme}://{netloc}"
-        _is_url(origin)
+        validate_web_address(origin)
         is_origin = "@" not in netloc and not (url.path or url.query or url.fragment)
     except (ValidationError, ValueError):
         is_origin = False
