@@ -10,10 +10,12 @@
     │   ├── PersonChanged     the person changed in the ledger while we looked
     │   ├── LeaseLost         the delivery passed to another worker
     │   ├── StillSettling     an earlier call may still be carried out
+    │   ├── GoAlone           it cannot go on together with others
     │   └── AccountPaused     everybody waits: until when and why is in the account state
     ├── RetryLater            a failed attempt: the schedule decides when to try again
     │   ├── NotDone           the request surely changed nothing
-    │   │   └── RateLimited   one 429: every process backs off for a moment
+    │   │   ├── RateLimited   one 429: every process backs off for a moment
+    │   │   └── InBadCompany  amoCRM refused a batch for what others in it were
     │   ├── LeadGone          the lead was deleted while we worked on it
     │   └── OutcomeUnknown    a write whose answer was lost: look before writing again
     └── Refused               only a person can help; shown in amoCRM's words
@@ -24,6 +26,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Self, TypeVar
@@ -102,6 +105,10 @@ class StillSettling(ComeBack):
     """An earlier write may still be carried out: younger than ``SETTLE_SECONDS``."""
 
 
+class GoAlone(ComeBack):
+    """Delivered together with others it cannot go on: it needs what only one person can ask for."""
+
+
 class AccountPaused(ComeBack):
     """The whole account is paused or backing off; ``until`` is when requests may go on."""
 
@@ -124,6 +131,10 @@ class RateLimited(NotDone):
     """amoCRM refused the call with 429 and did nothing."""
 
 
+class InBadCompany(NotDone):
+    """amoCRM refused a batch whole, and for no fault of this one's."""
+
+
 class LeadGone(RetryLater):
     """The lead was deleted while we worked on it; the next try will find none."""
 
@@ -142,11 +153,13 @@ class Refused(AmoError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One row of amoCRM's ``validation-errors``."""
+    """One row of amoCRM's ``validation-errors``. ``row`` is whom it is about in a batch: the
+    ``request_id``, or where amoCRM leaves that out the number at the beginning of the path."""
 
     path: str
     code: str
     detail: str
+    row: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.detail} ({self.code})"
@@ -158,6 +171,14 @@ class Rejected(Refused):
     def __init__(self, message: str, *, problems: tuple[Problem, ...]) -> None:
         super().__init__(message)
         self.problems = problems
+
+    def about(self, problems: Iterable[Problem]) -> Rejected:
+        """What of it concerns one row of a batch."""
+        its = tuple(problems)
+        error = Rejected(f"amoCRM rejects our data: {'; '.join(map(str, its))}", problems=its)
+        return error.with_response(
+            status=self.status or 0, request_id=self.request_id, crm_message=self.crm_message
+        )
 
 
 class Forbidden(Refused):

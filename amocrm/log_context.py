@@ -16,6 +16,7 @@ from amocrm.identity import IdentityKey
 
 _person: ContextVar[str] = ContextVar("amocrm_log_person", default="")
 _reference: ContextVar[str] = ContextVar("amocrm_log_reference", default="")
+_is_quiet: ContextVar[bool] = ContextVar("amocrm_log_is_quiet", default=False)
 
 
 def current_subject() -> str:
@@ -24,15 +25,22 @@ def current_subject() -> str:
 
 
 @contextmanager
-def log_context(*, named: Iterable[IdentityKey], reference: str) -> Iterator[None]:
-    """End every line logged in this block with the person, as ``named``, and the submission."""
+def log_context(
+    *, named: Iterable[IdentityKey], reference: str, quiet: bool = False
+) -> Iterator[None]:
+    """End every line logged in this block with the person, as ``named``, and the submission.
+
+    ``quiet``: what is usual is of the level DEBUG. Of thousands of deliveries in a burst nobody
+    reads six lines each.
+    """
     person = " / ".join(key.value for key in sorted(named)) or "nobody named"
-    before = _person.set(person), _reference.set(reference)
+    before = _person.set(person), _reference.set(reference), _is_quiet.set(quiet)
     try:
         yield
     finally:
         _person.reset(before[0])
         _reference.reset(before[1])
+        _is_quiet.reset(before[2])
 
 
 class _ContextLogger(logging.LoggerAdapter[logging.Logger]):
@@ -42,6 +50,8 @@ class _ContextLogger(logging.LoggerAdapter[logging.Logger]):
             # A line that shows the person itself does not name them twice.
             end = "" if person in args else f" · {person}"
             end += f" · submission {_reference.get()}"
+        if level == logging.INFO and _is_quiet.get():
+            level = logging.DEBUG
         super().log(level, f"{msg}%s", *args, end, **kwargs)
 
 

@@ -250,6 +250,21 @@ class AccountState(models.Model):
         return self.account
 
 
+class AccountBatches(models.Model):
+    """How the account takes several leads at once: :mod:`amocrm.ledger.whole_refusals`.
+
+    ``refuses_whole``: whether one wrong row keeps all others from being made; ``None`` until it was
+    seen. ``doubted``: the submissions of which nobody knows yet.
+    """
+
+    account = models.CharField(max_length=255, unique=True)
+    refuses_whole = models.BooleanField(null=True)
+    doubted = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return self.account
+
+
 class EventCount(models.Model):
     """How often something unusual happened on one UTC day."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import requests
 
@@ -44,6 +44,25 @@ NOT_FOUND = 404
 T = TypeVar("T")
 
 
+class Sends(Protocol):
+    """What a client sends through: :class:`amocrm.api.sender.Sender`, or what stands for it where
+    deliveries share their requests (:mod:`amocrm.upsert.together`)."""
+
+    def guarded_by(self, checkpoint: Hook) -> Sends: ...
+
+    def probing(self) -> Sends: ...
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        just_before: Hook = nothing,
+    ) -> ApiResponse: ...
+
+
 def _as_it_is(body: Any) -> Any:
     return body
 
@@ -52,16 +71,16 @@ class Client:
     """What this service asks of an account. Every method raises what :mod:`amocrm.errors`
     lists; lists come page by page (:mod:`amocrm.api.paging`)."""
 
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
+    def __init__(self, sender: Sends) -> None:
+        self.sender = sender
 
     def guarded_by(self, checkpoint: Hook) -> Client:
         """The same client, calling ``checkpoint`` before every request, reads included."""
-        return Client(self._sender.guarded_by(checkpoint))
+        return Client(self.sender.guarded_by(checkpoint))
 
     def probing(self) -> Client:
         """The same client, speaking to the account although it is paused."""
-        return Client(self._sender.probing())
+        return Client(self.sender.probing())
 
     # Account: amocrm.ru/developers, "Параметры аккаунта", "Воронки", "Поля" ---------------
 
@@ -158,7 +177,7 @@ class Client:
     # What comes back -----------------------------------------------------------------------
 
     def _read(self, path: str, params: Mapping[str, Any] | None, parse: Callable[[Json], T]) -> T:
-        response = self._sender.send("GET", path, params=params)
+        response = self.sender.send("GET", path, params=params)
         body = {} if response.status == 204 else response.body
         if not isinstance(body, Mapping):
             raise _unreadable(response, RetryLater)
@@ -198,7 +217,7 @@ class Client:
         self, method: str, path: str, body: Any, *, just_before: Hook = nothing
     ) -> ApiResponse:
         """A success without amoCRM's JSON is somebody else's (a portal, a maintenance page)."""
-        response = self._sender.send(method, path, body=body, just_before=just_before)
+        response = self.sender.send(method, path, body=body, just_before=just_before)
         if not response.is_json and not (method == "PATCH" and response.status == 204):
             raise _unreadable(response, OutcomeUnknown)
         return response

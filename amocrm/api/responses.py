@@ -145,10 +145,18 @@ def problems(response: ApiResponse) -> tuple[Problem, ...]:
             path=one_line(str(error.get("path", ""))),
             code=one_line(str(error.get("code", ""))),
             detail=one_line(str(error.get("detail", ""))),
+            row=_row(group.get("request_id"), str(error.get("path", ""))),
         )
         for group in _mappings(response.body.get("validation-errors"))
         for error in _mappings(group.get("errors"))
     )
+
+
+def _row(request_id: Any, path: str) -> str:
+    if request_id not in (None, ""):
+        return one_line(str(request_id))
+    number = path.partition(".")[0]
+    return number if number.isdecimal() else ""
 
 
 def rule_for(response: ApiResponse) -> ResponseRule | None:

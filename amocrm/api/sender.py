@@ -77,7 +77,8 @@ class Sender:
     ) -> ApiResponse:
         """The answer of a success; what :mod:`amocrm.errors` lists is raised for any other.
 
-        ``just_before`` runs between the checkpoint and the sending, and may raise.
+        ``just_before`` runs between the checkpoint and the sending, and may raise. ``body`` may be
+        a function: it is called after that.
         """
         permit = self._acquire_permit()
         started, sent_at = time.monotonic(), timezone.now()
@@ -89,8 +90,9 @@ class Sender:
             self._check_pause()
         if time.monotonic() - started > LONGEST_STALL:
             raise ComeBack("this process stalled before it could send")
+        sent = body() if callable(body) else body
         started = time.monotonic()
-        response = self._exchange(method, path, params, body)
+        response = self._exchange(method, path, params, sent)
         logger.debug(
             "amoCRM %s %s: %s in %d ms, request %s",
             method,
@@ -106,7 +108,7 @@ class Sender:
         match row.meaning:
             case Meaning.BACKOFF:
                 pause.rate_limited(self._account, response.retry_after, str(error), sent_at=sent_at)
-            case Meaning.FORBIDDEN if (what := _one_thing(path, body)) and self._heeds_pause:
+            case Meaning.FORBIDDEN if (what := _one_thing(path, sent)) and self._heeds_pause:
                 if not pause.is_forbidden_to_everybody(self._account, what):
                     # A lead that is not made yet may be made once somebody gives the right.
                     raise error.recast(NotDone) if path == CREATE else error

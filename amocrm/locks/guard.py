@@ -128,11 +128,11 @@ class HeldLock:
 
 
 @contextmanager
-def hold(name: str, *, reference: str) -> Iterator[HeldLock]:
+def hold(name: str, *, reference: str, wait: float | None = None) -> Iterator[HeldLock]:
     """Hold the lock ``name`` (``amocrm:lead:…``) for the block, on behalf of ``reference``.
 
-    Waits at most ``LOCK_WAIT`` seconds. Raises :class:`~amocrm.errors.LockBusy` when somebody
-    keeps it longer and :class:`~amocrm.errors.LockUnavailable` on any trouble with Redis.
+    Waits at most ``wait`` seconds, without one ``LOCK_WAIT``. Raises
+    :class:`~amocrm.errors.LockBusy` when somebody keeps it longer and :class:`~amocrm.errors.LockUnavailable` on any trouble with Redis.
     What the block raises is never replaced; a lock found lost at the end is logged and
     counted, not raised.
     """
@@ -142,7 +142,8 @@ def hold(name: str, *, reference: str) -> Iterator[HeldLock]:
     if not settings.redis_enabled:
         yield HeldLock(name, Holder.here(reference))
         return
-    held = _acquire(name, reference, ttl=settings.lock_ttl, wait=settings.lock_wait)
+    longest = settings.lock_wait if wait is None else wait
+    held = _acquire(name, reference, ttl=settings.lock_ttl, wait=longest)
     try:
         held.note_acquired()
         yield held

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from amocrm import conf, ledger
 from amocrm.account.schema import AccountSchema, cached_schema
 from amocrm.api.client import Client
+from amocrm.api.schemas import Contact
+from amocrm.api.sender import Hook
 from amocrm.contract import Action, LeadRequest, Progress
 from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState
@@ -17,6 +19,7 @@ from amocrm.locks.guard import HeldLock, hold
 from amocrm.locks.turn import only_waiter
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class StartOver(Exception):
@@ -31,13 +34,32 @@ class DeliverTo(StartOver):
         self.person_id = person_id
 
 
+class Together(Protocol):
+    """Deliveries that share their requests: :class:`amocrm.upsert.together.Together`."""
+
+    @property
+    def client(self) -> Client: ...
+
+    def once(self, key: Hashable, ask: Callable[[Client], T], *, checkpoint: Hook) -> T: ...
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What the CRM was searched for, and the person's contacts that it showed."""
+
+    keys: frozenset[IdentityKey]
+    found: tuple[Contact, ...]
+
+
 @dataclass
 class UpsertContext:
     """``named`` is what the submission names, as far as it identifies somebody. ``person`` is
     the state that our last look or write left behind: only :meth:`write` and :meth:`reread`
     replace it.
 
-    ``action`` is what adopting a lead after an earlier attempt was, for the result.
+    ``together`` are the deliveries that this one shares its requests with, if any. ``action`` is
+    what adopting a lead after an earlier attempt was, for the result. ``searched`` is what the
+    search was asked, and found.
 
     ``crm`` calls :meth:`checkpoint` before every request; ``unguarded_crm`` does not, and is only
     for undoing what is surely our own.
@@ -50,7 +72,10 @@ class UpsertContext:
     person: PersonState
     lock: HeldLock
     unguarded_crm: Client
+    together: Together | None = None
     action: Action | None = None
+    searched: Searched | None = None
+    _schema: AccountSchema | None = None
 
     @property
     def crm(self) -> Client:
@@ -88,8 +113,11 @@ class UpsertContext:
         self.person = ledger.read(self.person.id)
 
     def schema(self, *, fresh: bool = False) -> AccountSchema:
-        """The account's pipeline, stages and fields."""
-        return cached_schema(self.crm, self.settings, fresh=fresh)
+        """The account's pipeline, stages and fields, the same for a whole delivery unless
+        ``fresh``."""
+        if fresh or self._schema is None:
+            self._schema = cached_schema(self.crm, self.settings, fresh=fresh)
+        return self._schema
 
 
 @contextmanager
@@ -101,17 +129,21 @@ def locked_context(
     progress: Progress,
     settings: conf.AmoSettings,
     crm: Client,
+    together: Together | None = None,
 ) -> Iterator[UpsertContext]:
     """Hold the person's lock and read the person again under it.
 
     Raises what :func:`amocrm.locks.guard.hold` raises, at once where another thread of this
-    process waits for that lock, and :class:`StartOver` when the person was merged into somebody
-    else while we waited.
+    process waits for that lock, or others would wait with us (``together``), and
+    :class:`StartOver` when the person was merged into somebody else while we waited.
     """
     with ExitStack() as until_the_end:
         with only_waiter(person.lock_name) if settings.redis_enabled else nullcontext():
-            lock = until_the_end.enter_context(hold(person.lock_name, reference=request.reference))
+            wait = 0 if together else None
+            lock = until_the_end.enter_context(
+                hold(person.lock_name, reference=request.reference, wait=wait)
+            )
         now = ledger.read(person.id)
         if now.id != person.id:
             raise StartOver
-        yield UpsertContext(request, named, progress, settings, now, lock, crm)
+        yield UpsertContext(request, named, progress, settings, now, lock, crm, together)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from amocrm import ledger
+from amocrm import ledger, mirror
 from amocrm.api import pause
 from amocrm.api.schemas import Contact, Created
 from amocrm.contract import Action, LeadResult
 from amocrm.counters import Event, count
-from amocrm.errors import AccountPaused, AmoError, ComeBack, PersonChanged, Rejected
+from amocrm.errors import (
+    AccountPaused,
+    AmoError,
+    ComeBack,
+    InBadCompany,
+    PersonChanged,
+    Rejected,
+)
 from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState
 from amocrm.log_context import get_logger
@@ -31,7 +38,12 @@ def create_lead(context: UpsertContext, contacts: list[Contact]) -> LeadResult:
     looked_at = context.person
     body = _body(context, contact, without=payloads.left_out(context.request))
     try:
-        created = _send(context, body)
+        try:
+            created = _send(context, body)
+        except InBadCompany as error:  # once more, without those whose fault it was
+            _nobody_named_meanwhile(context, looked_at, error)
+            looked_at = context.person
+            created = _send(context, body)
     except Rejected as error:
         created = _send_without(context, body, contact, looked_at, error)
     is_ours = _record(context, created)
@@ -75,10 +87,7 @@ def _send_without(
     rejected = payloads.dispensable(error, body)
     if rejected is None:
         raise error
-    then = (looked_at.id, looked_at.version + CLAIM_AND_RELEASE)
-    if (context.person.id, context.person.version) != then:
-        # Under our claim somebody has named what nobody has searched for yet.
-        raise ComeBack("the person was named anew meanwhile") from error
+    _nobody_named_meanwhile(context, looked_at, error)
     logger.warning("🏷 amoCRM rejects a part of the lead, making it without: %s", error)
     context.schema(fresh=True)
     without = rejected | payloads.left_out(context.request)
@@ -89,6 +98,16 @@ def _send_without(
             pause.begin(context.settings.account, "stage", f"{again} (AMOCRM_PIPELINE_ID)")
             raise again.recast(AccountPaused) from again
         raise
+
+
+def _nobody_named_meanwhile(
+    context: UpsertContext, looked_at: PersonState, error: AmoError
+) -> None:
+    """A second call rests on the same look, unless under our claim somebody has named what nobody
+    has searched for yet."""
+    then = (looked_at.id, looked_at.version + CLAIM_AND_RELEASE)
+    if (context.person.id, context.person.version) != then:
+        raise ComeBack("the person was named anew meanwhile") from error
 
 
 def _report_missing_stage(context: UpsertContext) -> None:
@@ -176,6 +195,8 @@ def _link_contact(
     """
     if created.contact_id is None:
         return
+    if context.together and not (contact or created.merged):
+        mirror.expect(context.settings.account, [created.contact_id])
     context.write(ledger.link, created.contact_id)
     if contact or created.merged:
         complete_contact(context, created.contact_id)

@@ -11,20 +11,55 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from amocrm import conf, ledger
+from amocrm import conf, ledger, mirror
 from amocrm.api import paging
 from amocrm.api.schemas import Contact, Lead, newest_first
 from amocrm.counters import Event, count
+from amocrm.errors import GoAlone
 from amocrm.identity import IdentityKey, identities, printed_email, printed_phone
 from amocrm.ledger import CreationPending, duplicates
 from amocrm.log_context import get_logger
-from amocrm.upsert.context import StartOver, UpsertContext
+from amocrm.upsert.context import Searched, StartOver, Together, UpsertContext
 
 logger = get_logger(__name__)
 
 MOST_PAGES = 10
 MOST_NEW_PAGES = 40
 SEARCHED_DIGITS = 10
+
+
+def find_contacts(context: UpsertContext) -> list[Contact]:
+    """Who this is in the CRM, newest first. Together with others nobody is searched for: either
+    the mirror knows that there is nobody, or this delivery goes alone.
+
+    Raises :class:`~amocrm.errors.GoAlone`, and what :func:`link_contacts` raises.
+    """
+    if context.together:
+        _be_nobody_yet(context, context.together)
+        return []
+    searched = context.person.searchable
+    found = link_contacts(context)
+    context.searched = Searched(searched, tuple(found))
+    return found
+
+
+def _be_nobody_yet(context: UpsertContext, together: Together) -> None:
+    """Nobody in the CRM is this person. The mirror is brought up to date here, after the person's
+    version was read: whoever enters the CRM later than that look is found by nobody's search,
+    either, and whoever enters the ledger changes the version."""
+    settings, known = context.settings, context.person
+    if known.contacts:
+        raise GoAlone("the person has contacts, whose leads are to be looked at")
+    if not together.once(
+        "mirror",
+        lambda crm: (
+            mirror.catch_up(crm, settings) and mirror.readiness(settings) is mirror.Readiness.READY
+        ),
+        checkpoint=context.checkpoint,
+    ):
+        raise GoAlone("the mirror of the CRM's contacts is not up to date")
+    if mirror.contacts_with(settings.account, known.searchable):
+        raise GoAlone("the mirror knows contacts of this person: they are searched for")
 
 
 def link_contacts(context: UpsertContext) -> list[Contact]:
@@ -39,6 +74,8 @@ def link_contacts(context: UpsertContext) -> list[Contact]:
     :class:`StartOver` when somebody was told apart (the submission may be for them), or what was
     searched for names too many.
     """
+    if context.together:
+        raise GoAlone("the person is to be searched for")
     found: dict[int, Contact] = {}
     unknown: dict[int, Contact] = {}
     searched: set[IdentityKey] = set()

@@ -4,7 +4,7 @@
 2. lock      one delivery at a time for a person; the person is read again under it
 3. reconcile a claim stands: find out what became of it before anything else
 4. recorded  the lead we know, if it is still theirs and ACTIVE
-5. search    every contact of the person in the CRM
+5. search    every contact of the person in the CRM; together with others, ask the mirror
 6. found     the most recently updated ACTIVE lead of all of them
 7. create    claim, then send
 8. record    what came of it
@@ -15,11 +15,11 @@ lost, cleared or switched off. Every error is a class of :mod:`amocrm.errors`.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 from django.utils import timezone
 
-from amocrm import conf, ledger, log_context
+from amocrm import conf, ledger, log_context, mirror
 from amocrm.api.client import connect
 from amocrm.api.schemas import Contact, Lead
 from amocrm.contract import LeadRequest, LeadResult, Progress
@@ -28,7 +28,7 @@ from amocrm.errors import ComeBack, NobodyToIdentify, StillSettling
 from amocrm.identity import IdentityKey, without_ignored
 from amocrm.ledger import CreationPending, PersonState, duplicates
 from amocrm.upsert import lookup, superseded
-from amocrm.upsert.context import DeliverTo, StartOver, UpsertContext, locked_context
+from amocrm.upsert.context import DeliverTo, StartOver, Together, UpsertContext, locked_context
 from amocrm.upsert.create import create_lead
 from amocrm.upsert.notes import write_note
 from amocrm.upsert.reconcile import reconcile
@@ -41,21 +41,25 @@ logger = log_context.get_logger(__name__)
 MAX_STARTS = 5
 
 
-def upsert_lead(request: LeadRequest, progress: Progress) -> LeadResult:
+def upsert_lead(
+    request: LeadRequest, progress: Progress, *, together: Together | None = None
+) -> LeadResult:
     """Make sure that the person behind ``request`` has exactly one active lead, and that the
     lead has the submission's note.
 
-    Safe to call again after any error and from any number of processes at once.
+    Safe to call again after any error and from any number of processes at once. ``together``:
+    others with whom requests are shared; then it raises :class:`~amocrm.errors.GoAlone` where this
+    person needs more than can be shared, such as a search.
     """
-    settings = conf.current()
-    with log_context.log_context(named=request.named, reference=request.reference):
+    settings, quiet = conf.current(), together is not None
+    with log_context.log_context(named=request.named, reference=request.reference, quiet=quiet):
         named = _identifying(request, settings)
         if not (named or progress.lead_id):
             raise NobodyToIdentify(
                 "neither the e-mail nor the phone identifies anybody: each is missing, unreadable"
                 " or ignored (IGNORED_IDENTITIES, or the list in the admin)"
             )
-        return _upsert(request, progress, settings, named)
+        return _upsert(request, progress, settings, named, together)
 
 
 def _identifying(request: LeadRequest, settings: conf.AmoSettings) -> frozenset[IdentityKey]:
@@ -68,8 +72,9 @@ def _upsert(
     progress: Progress,
     settings: conf.AmoSettings,
     named: frozenset[IdentityKey],
+    together: Together | None,
 ) -> LeadResult:
-    with connect(settings) as crm:
+    with nullcontext(together.client) if together else connect(settings) as crm:
 
         def under_lock(person: PersonState) -> AbstractContextManager[UpsertContext]:
             return locked_context(
@@ -79,6 +84,7 @@ def _upsert(
                 progress=progress,
                 settings=settings,
                 crm=crm,
+                together=together,
             )
 
         blocking: PersonState | None = None
@@ -127,6 +133,8 @@ def _deliver(context: UpsertContext) -> LeadResult:
     superseded.resume_superseded(context)
     result = _continue_earlier_attempt(context) or _bring_into_a_lead(context)
     write_note(context, result.lead_id)
+    if context.searched:  # last: nobody's lead waits for it
+        mirror.compare(context.crm, context.settings, context.searched.keys, context.searched.found)
     return result
 
 
@@ -146,7 +154,7 @@ def _continue_earlier_attempt(context: UpsertContext) -> LeadResult | None:
 
 def _bring_into_a_lead(context: UpsertContext) -> LeadResult:
     lead = _keep_recorded_lead(context)  # step 4
-    contacts = [] if lead else lookup.link_contacts(context)  # step 5
+    contacts = [] if lead else lookup.find_contacts(context)  # step 5
     lead = lead or _record_found_lead(context, contacts)  # step 6
     if lead is None:
         _look_at_partners(context)

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from amocrm import ledger
-from amocrm.api.schemas import Lead
-from amocrm.errors import StillSettling
-from amocrm.ledger import duplicates
+from amocrm.api.schemas import Contact, Lead
+from amocrm.errors import GoAlone, StillSettling
+from amocrm.ledger import duplicates, whole_refusals
 from amocrm.log_context import get_logger
 from amocrm.upsert import lookup
 from amocrm.upsert.context import StartOver, UpsertContext
@@ -39,13 +39,7 @@ def reconcile(context: UpsertContext) -> None:
     # Read before looking: only a look that began after SETTLE_SECONDS proves that there is none.
     is_settled = now - since >= context.settings.settle
     oldest = since - CLOCKS_DIFFER_BY
-    contacts = {
-        contact.id: contact
-        for contact in (
-            *lookup.link_newest_contacts(context, since=oldest),
-            *lookup.link_contacts(context),
-        )
-    }
+    contacts = _contacts_since(context, oldest)
     being_closed = duplicates.superseded(context.person.id)
     leads = [
         lead
@@ -59,11 +53,29 @@ def reconcile(context: UpsertContext) -> None:
         ledger.looked_in_vain(context.person, next_look_at=timezone.now() + wait)
         raise _still_settling(context, wait)
     if not leads:
+        whole_refusals.learn(context.person.account, context.person.creating_ref, was_made=False)
         context.write(ledger.release)
         raise StartOver
     lead = lookup.keep_newest(context, leads)
-    context.action = "created" if _may_be_the_claimed_one(context, lead, oldest) else "updated"
+    is_ours = _may_be_the_claimed_one(context, lead, oldest)
+    whole_refusals.learn(context.person.account, context.person.creating_ref, was_made=is_ours)
+    context.action = "created" if is_ours else "updated"
     context.write(ledger.adopt, lead.id)
+
+
+def _contacts_since(context: UpsertContext, oldest: datetime) -> dict[int, Contact]:
+    """The person's contacts, those that the claimed call may have made among them.
+
+    Together with others the newest contacts answer for all. Whatever else amoCRM may have made of
+    the call (a lead on a contact that was there) is not seen then, and nothing is lost by that: a
+    claim is released no sooner than ever, and whoever then creates looks again before.
+    """
+    if context.together and context.person.contacts:
+        raise GoAlone("the person has contacts, whose leads are to be looked at")
+    found = lookup.link_newest_contacts(context, since=oldest)
+    if not context.together:
+        found += lookup.link_contacts(context)
+    return {contact.id: contact for contact in found}
 
 
 def _still_settling(context: UpsertContext, wait: timedelta) -> StillSettling:

@@ -70,11 +70,11 @@ def _ask(seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         with connect(conf.current()) as client:
-            exchange: Any = client._sender._exchange
+            exchange: Any = client.sender._exchange
             exchange._session.verify = os.environ.get("AUTHORITY") or True
             # Not the class, but all that a sender uses of it.
-            client._sender._exchange = _NotingExchange(exchange)  # type: ignore[assignment]
-            client._sender._limiter = _Noting(rate_limit.for_account(conf.current()))
+            client.sender._exchange = _NotingExchange(exchange)  # type: ignore[assignment]
+            client.sender._limiter = _Noting(rate_limit.for_account(conf.current()))
             for _ in range(REQUESTS):
                 try:
                     client.probing().account()
