@@ -22,6 +22,7 @@ from amocrm.api.schemas import (
     Created,
     Json,
     Lead,
+    Note,
     UnreadableAnswer,
     embedded,
     has_next,
@@ -166,6 +167,11 @@ class Client:
         """The texts of a lead's notes, the newest first."""
         listing = {"filter[note_type]": "common", "order[id]": "desc"}
         return self._list(f"leads/{lead_id}/notes", "notes", page, listing, note_text)
+
+    def newest_notes(self, page: int) -> Page[Note]:
+        """The notes of all leads by descending id."""
+        listing = {"filter[note_type]": "common", "order[id]": "desc"}
+        return self._list("leads/notes", "notes", page, listing, Note.parse)
 
     def add_notes(self, lead_id: int, texts: list[str], *, just_before: Hook = nothing) -> None:
         """Write notes, all or none. Raises :class:`~amocrm.errors.LeadGone` if there is no such

@@ -103,6 +103,27 @@ def newest_first(leads: Iterable[Lead]) -> list[Lead]:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A note of a lead; ``text`` is empty for one of another kind than text."""
+
+    lead_id: int
+    created_at: datetime
+    text: str
+
+    @classmethod
+    def parse(cls, body: Json) -> Note:
+        """Raises :class:`UnreadableAnswer`."""
+        try:
+            return cls(
+                lead_id=int(body["entity_id"]),
+                created_at=_moment(body["created_at"]),
+                text=note_text(body),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise UnreadableAnswer("not a note") from error
+
+
+@dataclass(frozen=True)
 class Created:
     """What ``POST /leads/complex`` made, or with ``merged`` what amoCRM found instead."""
 

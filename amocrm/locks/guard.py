@@ -132,9 +132,9 @@ def hold(name: str, *, reference: str, wait: float | None = None) -> Iterator[He
     """Hold the lock ``name`` (``amocrm:lead:…``) for the block, on behalf of ``reference``.
 
     Waits at most ``wait`` seconds, without one ``LOCK_WAIT``. Raises
-    :class:`~amocrm.errors.LockBusy` when somebody keeps it longer and :class:`~amocrm.errors.LockUnavailable` on any trouble with Redis.
-    What the block raises is never replaced; a lock found lost at the end is logged and
-    counted, not raised.
+    :class:`~amocrm.errors.LockBusy` when somebody keeps it longer and
+    :class:`~amocrm.errors.LockUnavailable` on any trouble with Redis. What the block raises is
+    never replaced; a lock found lost at the end is logged and counted, not raised.
     """
     if not is_ours(name):
         raise ValueError(f"{name!r} is no lock of ours: it must begin with {PREFIX}")

@@ -14,20 +14,22 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from amocrm.api import paging
+from amocrm.api.client import Client
 from amocrm.contract import LeadRequest
-from amocrm.errors import AmoError, Forbidden, Refused, StillSettling
+from amocrm.errors import AmoError, Forbidden, GoAlone, Refused, StillSettling
 from amocrm.log_context import get_logger
 from amocrm.text.printable import readable
 from amocrm.upsert import note_remarks
 from amocrm.upsert.context import UpsertContext
 from amocrm.upsert.note_text import plain, split
-from amocrm.upsert.settling import next_look
+from amocrm.upsert.settling import CLOCKS_DIFFER_BY, next_look
 
 logger = get_logger(__name__)
 
 LONGEST_PART = 3500  # characters; amoCRM names no limit, longer texts were refused in the wild
 SMALL_PART = 1000
 MOST_PAGES = 10
+MOST_NEW_PAGES = 40
 
 
 def write_note(context: UpsertContext, lead_id: int) -> None:
@@ -46,8 +48,7 @@ def write_note(context: UpsertContext, lead_id: int) -> None:
                 "an earlier note may still arrive",
                 retry_after=next_look(sent_at, context.settings.settle),
             )
-        notes = partial(context.crm.note_texts, lead_id)
-        written = "\n".join(paging.each(notes, most_pages=MOST_PAGES, what="notes"))
+        written = _written(context, lead_id, sent_at)
         missing = {marker: text for marker, text in missing.items() if marker not in written}
     if not missing:
         return
@@ -61,6 +62,32 @@ def write_note(context: UpsertContext, lead_id: int) -> None:
         else:
             return
     logger.error("📝 The lead ID %s has no note: amoCRM refused it in every form", lead_id)
+
+
+def _written(context: UpsertContext, lead_id: int, sent_at: datetime) -> str:
+    """What the notes of the lead say; together with others those written since ``sent_at``."""
+    if context.together is None:
+        notes = partial(context.crm.note_texts, lead_id)
+        return "\n".join(paging.each(notes, most_pages=MOST_PAGES, what="notes"))
+    # Whose notes were sent in one request looks for them in one.
+    since = sent_at.replace(second=0, microsecond=0) - CLOCKS_DIFFER_BY
+    newest = context.together.once(
+        ("notes", since), partial(_newest, since=since), checkpoint=context.checkpoint
+    )
+    return "\n".join(newest.get(lead_id, ()))
+
+
+def _newest(crm: Client, *, since: datetime) -> dict[int, list[str]]:
+    """The texts of all notes made since then, by the lead. Raises
+    :class:`~amocrm.errors.GoAlone` where there are too many."""
+    found: dict[int, list[str]] = {}
+    for number in range(1, MOST_NEW_PAGES + 1):
+        page = crm.newest_notes(number)
+        for note in page.rows:
+            found.setdefault(note.lead_id, []).append(note.text)
+        if not page.has_next or all(note.created_at < since for note in page.rows):
+            return found
+    raise GoAlone("too many notes have been written since")
 
 
 def _versions(missing: Mapping[str, str]) -> Iterator[list[str]]:

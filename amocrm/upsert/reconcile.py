@@ -13,12 +13,9 @@ from amocrm.ledger import duplicates, whole_refusals
 from amocrm.log_context import get_logger
 from amocrm.upsert import lookup
 from amocrm.upsert.context import StartOver, UpsertContext
-from amocrm.upsert.settling import next_look
+from amocrm.upsert.settling import CLOCKS_DIFFER_BY, next_look
 
 logger = get_logger(__name__)
-
-# amoCRM's clock is not ours.
-CLOCKS_DIFFER_BY = timedelta(minutes=10)
 
 
 def reconcile(context: UpsertContext) -> None:

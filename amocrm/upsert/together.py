@@ -49,7 +49,6 @@ from amocrm.errors import (
     OutcomeUnknown,
     Refused,
     Rejected,
-    RetryLater,
 )
 from amocrm.ledger import whole_refusals
 from amocrm.log_context import get_logger
@@ -233,9 +232,7 @@ class Together:
 
     def wait_for(self, asked: Call | _Once) -> Any:
         """Called by a delivery: the answer to what it asks. Raises the error that it is."""
-        parent = getcurrent().parent
-        assert parent is not None
-        return parent.switch(asked)
+        return cast(greenlet, getcurrent().parent).switch(asked)
 
     def run(self, jobs: Sequence[Callable[[], T]]) -> list[T | Exception]:
         """Run all of them to their ends; what each returned or raised.
@@ -280,13 +277,12 @@ class Together:
     def _as_one(self, members: Sequence[_Member[Any]]) -> None:
         """They ask for the very same."""
         group = _Group(members)
-        asked = members[0].asks
+        asked = cast(Call | _Once, members[0].asks)
         sender = self._sender.guarded_by(group.checkpoint)
         try:
             if isinstance(asked, _Once):
                 answer = asked.ask(Client(sender))
             else:
-                assert asked is not None
                 answer = sender.send(
                     asked.method,
                     asked.path,

@@ -12,10 +12,9 @@ from django.test import override_settings
 from amocrm import models
 from amocrm.errors import AmoError
 from tests.model.scheduler import Crash, Ended, Parked, Plan, Worker
-from tests.model.world import Parting, Submission, World, running
+from tests.model.world import Job, Submission, World, running, submissions_of
 
 MOST_ROUNDS = 14
-FAILURES = ("lose", "late", "drop")
 
 
 class Broken(AssertionError):
@@ -31,7 +30,7 @@ class Scenario:
     may say that they are one. `check` says what else is wrong at the end."""
 
     name: str
-    prepare: Callable[[World], Sequence[Submission | Parting]]
+    prepare: Callable[[World], Sequence[Job]]
     most_made: int | None = None
     may_be_shown: bool = False
     people: int = 1
@@ -72,11 +71,11 @@ class Explorer:
         self.runs += 1
         self.world.reset()
         with override_settings(**scenario.settings), running(self.world):
-            submissions = scenario.prepare(self.world)
+            jobs = scenario.prepare(self.world)
             self._planted = len(self.world.sandbox.account.leads)
             try:
-                self._rounds(submissions, plan)
-                self._judge(scenario, [one for one in submissions if isinstance(one, Submission)])
+                self._rounds(jobs, plan)
+                self._judge(scenario, submissions_of(jobs))
                 if wrong := scenario.check(self.world):
                     raise Broken(wrong)
             except Broken as broken:
@@ -86,8 +85,8 @@ class Explorer:
                 self._stop()
         return plan
 
-    def _rounds(self, jobs: Sequence[Submission | Parting], plan: Plan) -> None:
-        at_work: dict[int, Submission | Parting] = {}
+    def _rounds(self, jobs: Sequence[Job], plan: Plan) -> None:
+        at_work: dict[int, Job] = {}
         for _ in range(MOST_ROUNDS):
             waiting = [one for one in jobs if not one.is_done and one not in at_work.values()]
             if not waiting and not at_work:
@@ -103,7 +102,7 @@ class Explorer:
             self.world.pass_settle()
         raise Broken(f"not done after {MOST_ROUNDS} rounds: {_left(jobs)}")
 
-    def _round(self, at_work: dict[int, Submission | Parting], plan: Plan) -> None:
+    def _round(self, at_work: dict[int, Job], plan: Plan) -> None:
         """Until everybody has ended or sleeps."""
         now: Worker | None = None
         while awake := [w for w in self.workers if w.number in at_work and not w.sleeps]:
@@ -123,8 +122,7 @@ class Explorer:
         options = [f"go {here}"]
         options += [f"switch to {other.number} from {here}" for other in awake if other is not now]
         options.append(f"crash {here}")
-        if now.state.can_fail:
-            options += [f"{failure} {here}" for failure in FAILURES]
+        options += [f"{failure} {here}" for failure in now.state.failures]
         options.append(f"sleep {here}")
         if self.world.is_index_behind:
             options.append(f"index, then {here}")
@@ -210,5 +208,5 @@ def _check_end(end: Ended) -> None:
         raise end.error
 
 
-def _left(jobs: Sequence[Submission | Parting]) -> list[str]:
+def _left(jobs: Sequence[Job]) -> list[str]:
     return [str(one) for one in jobs if not one.is_done]

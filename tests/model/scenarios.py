@@ -10,7 +10,7 @@ from amocrm.identity import IdentityKey
 from amocrm.sandbox.account.actions import plant
 from tests.amocrm.upsert.deliveries import request_of
 from tests.model.explore import Scenario
-from tests.model.world import Parting, Submission, World
+from tests.model.world import Batch, Parting, Submission, World
 
 E1, E2 = "anna@onai.academy", "anna@mail.example"
 P1, P2 = "+77771112233", "+77012223344"
@@ -91,6 +91,24 @@ def parted(world: World) -> list[Submission | Parting]:
     return [*_submissions((E1, P1), ("", P1)), Parting(phone, email)]
 
 
+def together(world: World) -> list[Batch | Submission]:
+    """Two people in a batch, and one of them comes by another worker as well."""
+    anna, boris, again = _submissions((E1, P1), (E2, P2), (E1, P1))
+    return [Batch([anna, boris]), again]
+
+
+def two_batches(world: World) -> list[Batch]:
+    """The same two people in two batches, in the other order."""
+    anna, boris, boris_again, anna_again = _submissions((E1, P1), (E2, P2), (E2, P2), (E1, P1))
+    return [Batch([anna, boris]), Batch([boris_again, anna_again])]
+
+
+def met_in_a_batch(world: World) -> list[Batch | Submission]:
+    """Two who are one person, as a third submission knows, in one batch."""
+    by_email, by_phone, by_both = _submissions((E1, ""), ("", P1), (E1, P1))
+    return [Batch([by_email, by_phone]), by_both]
+
+
 def _nobody_has_two_phones(world: World) -> str:
     crowds = [
         sorted(found)
@@ -130,7 +148,13 @@ NAMES_TOO_MANY = Scenario(
     "names too many", names_too_many, settings={"IDENTITY_MAX_PEOPLE": 1}, people=2
 )
 PARTED = Scenario("parted", parted, may_be_shown=True, check=_the_parted_are_two)
+TOGETHER = Scenario("together", together, people=2)
+TWO_BATCHES = Scenario("two batches", two_batches, people=2)
+MET_IN_A_BATCH = Scenario("met in a batch", met_in_a_batch, may_be_shown=True)
 ALL = (
+    TOGETHER,
+    TWO_BATCHES,
+    MET_IN_A_BATCH,
     TWINS,
     TRIPLETS,
     GROWING,

@@ -25,7 +25,8 @@ class Parked:
     """A worker waits at a step for what is decided about it."""
 
     label: str
-    can_fail: bool = False
+    here: greenlet
+    failures: tuple[str, ...] = ()
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Worker:
 
     def begin(self, job: Callable[[], None]) -> None:
         """Take a job; it waits at its beginning."""
-        self.sleeps = False
+        self.sleeps, self.state = False, None
         self._job = greenlet(_do)
         self._switch(job)
 
@@ -60,7 +61,9 @@ class Worker:
         self._switch(order)
 
     def _switch(self, given: Callable[[], None] | str) -> None:
-        self.state = self._job.switch(given)
+        # In a batch it is one of its deliveries that waits, in a greenlet within ours.
+        where = self.state.here if isinstance(self.state, Parked) else self._job
+        self.state = where.switch(given)
 
 
 def _do(job: Callable[[], None]) -> Ended:
@@ -72,18 +75,20 @@ def _do(job: Callable[[], None]) -> Ended:
     return Ended(None)
 
 
-def step(label: str, *, can_fail: bool = False) -> str:
+def step(label: str, *, failures: tuple[str, ...] = ()) -> str:
     """A step of the worker that calls it: wait for the order. Whoever is no worker goes straight
-    on.
+    on. ``failures``: what may become of it instead.
 
     Raises :class:`Crash` when the order is to die.
     """
-    scheduler = getcurrent().parent
-    if scheduler is None:
+    here = scheduler = getcurrent()
+    while scheduler.parent is not None:
+        scheduler = scheduler.parent
+    if scheduler is here:
         return "go"
     # The workers share a connection: in a transaction of one, all would be.
     assert not connection.in_atomic_block, f"{label} is within a transaction"
-    order = scheduler.switch(Parked(label, can_fail))
+    order = scheduler.switch(Parked(label, here, failures))
     if order == "crash":
         raise Crash
     return str(order)

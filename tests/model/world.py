@@ -3,10 +3,12 @@ network and the processes in the scheduler's hands, and without any lock."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import BytesIO
 from typing import Any
 from unittest import mock
@@ -17,21 +19,23 @@ from django.utils import timezone
 from requests.adapters import HTTPAdapter
 from urllib3.response import HTTPResponse
 
-from amocrm import conf, ledger, models
+from amocrm import conf, ledger, mirror, models
 from amocrm.api import pause, transport
 from amocrm.api.client import Client
 from amocrm.api.rate_limit import Limiter, Permit
 from amocrm.api.sender import Sender
 from amocrm.api.tokens import LongLivedToken
 from amocrm.api.transport import Exchange
-from amocrm.contract import LeadRequest
+from amocrm.contract import LeadRequest, LeadResult
+from amocrm.errors import AmoError, GoAlone
 from amocrm.identity import IdentityKey
 from amocrm.ledger import decisions
 from amocrm.ledger.decisions import CannotPart
 from amocrm.sandbox.api.request import Request
+from amocrm.sandbox.api.responses import invalid
 from amocrm.sandbox.sandbox import Sandbox
 from amocrm.sandbox.settings import Settings
-from amocrm.upsert import protocol
+from amocrm.upsert import protocol, together
 from tests.amocrm.upsert.deliveries import Remembered
 from tests.model.scheduler import step
 
@@ -78,6 +82,68 @@ class Submission:
 
 
 @dataclass
+class Batch:
+    """Submissions that one worker delivers together. What is put aside goes alone at the next
+    attempt, as any other worker would deliver it."""
+
+    submissions: list[Submission]
+    alone: list[Submission] = field(default_factory=list)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all are."""
+        return all(one.is_done for one in self.submissions)
+
+    def work(self) -> None:
+        """One attempt of each. Errors are each one's own."""
+        left = [one for one in self.submissions if not one.is_done]
+        for one in (one for one in left if one in self.alone):
+            with suppress(AmoError):
+                one.work()
+        if together := [one for one in left if one not in self.alone]:
+            self._work_together(together)
+
+    def _work_together(self, submissions: list[Submission]) -> None:
+        with together.side_by_side(conf.current()) as company:
+            jobs = [
+                partial(protocol.upsert_lead, one.request, one.progress, together=company)
+                for one in submissions
+            ]
+            for one, result in zip(submissions, company.run(jobs), strict=True):
+                match result:
+                    case LeadResult():
+                        one.is_done = True
+                    case GoAlone():
+                        self.alone.append(one)
+                    case AmoError():
+                        continue
+                    case _:
+                        raise result
+
+
+@dataclass
+class Then:
+    """What happens in the CRM by other hands, and then a job."""
+
+    happens: Callable[[], None]
+    job: Batch
+    has_happened: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the job is."""
+        return self.job.is_done
+
+    def work(self) -> None:
+        """The one, once, and an attempt of the other."""
+        if not self.has_happened:
+            step("other hands")
+            self.happens()
+            self.has_happened = True
+        self.job.work()
+
+
+@dataclass
 class Parting:
     """An operator who takes `key` off whoever has `other`, too; not somebody whose lead may be on
     its way."""
@@ -97,6 +163,21 @@ class Parting:
             except (CannotPart, ledger.CreationPending):
                 return  # told why: tries again
         self.is_done = True
+
+
+Job = Submission | Batch | Then | Parting
+
+
+def submissions_of(jobs: Iterable[Job]) -> list[Submission]:
+    """All submissions in these."""
+    found: list[Submission] = []
+    for job in jobs:
+        match job:
+            case Submission():
+                found.append(job)
+            case Batch(submissions=submissions) | Then(job=Batch(submissions=submissions)):
+                found += submissions
+    return found
 
 
 class World:
@@ -133,6 +214,18 @@ class World:
         """The CRM does what it was asked."""
         return self.sandbox.carry_out(request, self.sandbox.account.generation)
 
+    def blame_the_first(self, request: Request) -> Any:
+        """The CRM refuses a batch for its first row, and carries out the others all the same."""
+        rows = json.loads(request.body)
+        self.carry_out(_with_rows(request, lambda rows: rows[1:]))
+        return invalid(
+            {
+                str(rows[0]["request_id"]): [
+                    {"code": "NotSupportedChoice", "path": "tags_to_add.0.name", "detail": "No."}
+                ]
+            }
+        )
+
     def apply_late(self) -> None:
         """What was held back happens now; nobody gets the answer."""
         for request in self.late:
@@ -159,6 +252,21 @@ class World:
         self.sandbox.clock.offset = (self.now - datetime.now(UTC)).total_seconds()
 
 
+def _failures(request: Request) -> tuple[str, ...]:
+    """What may become of a write; of a batch of leads also what is done and told of a part."""
+    if request.method == "GET":
+        return ()
+    failures: tuple[str, ...] = ("lose", "late", "drop")
+    if request.path.endswith("/complex") and len(json.loads(request.body)) > 1:
+        failures += ("half", "mute", "blame")
+    return failures
+
+
+def _with_rows(request: Request, choose: Callable[[list[Any]], list[Any]]) -> Request:
+    rows = choose(json.loads(request.body))
+    return Request(request.method, request.target, request.headers, json.dumps(rows).encode())
+
+
 class _Call:
     """A call that is connected and takes no time: a timer for each takes a thread for each."""
 
@@ -182,13 +290,19 @@ class _Network(HTTPAdapter):
             {"authorization": "Bearer token", "host": "crm"},
             body if isinstance(body, bytes) else body.encode(),
         )
-        order = step(f"{request.method} {target.split('?')[0]}", can_fail=request.method != "GET")
+        order = step(f"{request.method} {target.split('?')[0]}", failures=_failures(asked))
         if order == "late":
             self._world.late.append(asked)
+        elif order == "half":
+            self._world.carry_out(_with_rows(asked, lambda rows: rows[:1]))
+        elif order == "blame":
+            answer = self._world.blame_the_first(asked)
         elif order != "drop":
             answer = self._world.carry_out(asked)
-        if order in ("late", "drop", "lose"):
+        if order in ("late", "drop", "lose", "half"):
             raise requests.ConnectionError("the answer is lost")
+        if order == "mute":
+            answer = replace(answer, body=json.dumps(json.loads(answer.body)[:1]).encode())
         step(f"answer to {request.method} {target.split('?')[0]}")
         raw = HTTPResponse(
             body=BytesIO(answer.body),
@@ -220,6 +334,12 @@ def running(world: World) -> Iterator[None]:
 
     with ExitStack() as patches:
         patches.enter_context(mock.patch.object(protocol, "connect", connect))
+        patches.enter_context(mock.patch.object(together, "connect", connect))
+        # Each write by itself: finer than the waves are, and any moment is one to die in.
+        patches.enter_context(mock.patch.object(together, "wave", nullcontext))
+        patches.enter_context(
+            mock.patch.object(mirror, "contacts_with", _stepping("mirror", mirror.contacts_with))
+        )
         patches.enter_context(mock.patch.object(timezone, "now", world.read_clock))
         patches.enter_context(
             mock.patch.object(transport, "limited_to", return_value=nullcontext(_Call()))

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
+import time_machine
+from django.db import DatabaseError, connection
+from django.db.models import F
+from django.utils import timezone
 
-from amocrm import conf
+from amocrm import conf, ledger
 from amocrm.contract import LeadRequest, LeadResult
+from amocrm.errors import GoAlone, PersonChanged
+from amocrm.identity import IdentityKey
+from amocrm.ledger import PersonState, whole_refusals
+from amocrm.locks.guard import hold
 from amocrm.models import Person
 from amocrm.sandbox.server import RunningSandbox
 from amocrm.upsert.protocol import upsert_lead
-from amocrm.upsert.together import side_by_side
+from amocrm.upsert.together import Together, filters, side_by_side, size
 from tests.amocrm.upsert.deliveries import Remembered, request_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered() -> Iterator[None]:
+    size.reset()
+    filters.reset()
+    yield
+    size.reset()
+    filters.reset()
 
 
 def people(count: int, first: int = 0) -> list[LeadRequest]:
@@ -51,15 +72,354 @@ def asked(sandbox: RunningSandbox) -> Counter[str]:
     )
 
 
-def test_fifty_new_people_are_one_create_and_one_request_for_notes(
-    sandbox: RunningSandbox,
-) -> None:
+def active_leads(sandbox: RunningSandbox) -> list[dict[str, Any]]:
+    return [lead for lead in sandbox.control.state()["leads"] if lead["is_active"]]
+
+
+def kinds(results: Sequence[LeadResult | Exception]) -> Counter[str]:
+    return Counter(
+        one.action if isinstance(one, LeadResult) else type(one).__name__ for one in results
+    )
+
+
+@contextmanager
+def later(seconds: float) -> Iterator[None]:
+    with time_machine.travel(timezone.now() + timedelta(seconds=seconds)):
+        yield
+
+
+COMPLEX, NOTES = "/api/v4/leads/complex", "/api/v4/leads/notes"
+NO_SUCH_TAG = {
+    "code": "NotSupportedChoice",
+    "path": "tags_to_add.0.name",
+    "detail": "This value is not valid.",
+}
+
+
+# Everything goes well -----------------------------------------------------------------------
+
+
+def test_fifty_new_people_take_three_requests(sandbox: RunningSandbox) -> None:
     results = delivered_together(people(50))
 
-    assert [getattr(one, "action", one) for one in results] == ["created"] * 50
+    assert kinds(results) == {"created": 50}
     state = sandbox.control.state()
     assert len(state["contacts"]) == len(state["leads"]) == len(state["notes"]) == 50
     assert state["people"]["with_two_active_leads"] == 0
     assert Person.objects.filter(creating_since=None, lead_id__isnull=False).count() == 50
-    print(asked(sandbox))
-    assert sum(asked(sandbox).values()) <= 3
+    assert asked(sandbox) == {
+        "GET /api/v4/contacts": 1,
+        "POST /api/v4/leads/complex": 1,
+        "POST /api/v4/leads/notes": 1,
+    }
+
+
+def test_each_gets_the_lead_and_the_note_that_are_theirs(sandbox: RunningSandbox) -> None:
+    forms = people(7)
+
+    results = delivered_together(forms)
+
+    state = sandbox.control.state()
+    carried = {one["id"]: one["emails"][0] for one in state["contacts"]}
+    whose = {lead["id"]: carried[lead["contact_ids"][0]] for lead in state["leads"]}
+    noted = {note["entity_id"]: note["text"] for note in state["notes"]}
+    for form, result in zip(forms, results, strict=True):
+        assert isinstance(result, LeadResult)
+        assert IdentityKey("email", whose[result.lead_id]) in form.named
+        assert form.reference in noted[result.lead_id]
+
+
+def test_repeats_take_two_requests_where_the_account_has_filters(sandbox: RunningSandbox) -> None:
+    sandbox.control.config(is_api_filter_enabled=True)
+    delivered_together(people(20))
+    before = asked(sandbox)
+
+    results = delivered_together(people(20))
+
+    assert kinds(results) == {"updated": 20}
+    assert asked(sandbox) - before == {"GET /api/v4/leads": 1, "POST /api/v4/leads/notes": 1}
+    assert len(active_leads(sandbox)) == 20
+    assert len(sandbox.control.state()["notes"]) == 40
+
+
+def test_without_filters_leads_are_read_one_by_one(sandbox: RunningSandbox) -> None:
+    delivered_together(people(6))
+    before = asked(sandbox)
+
+    delivered_together(people(4))
+    delivered_together(people(4))
+
+    assert asked(sandbox) - before == {
+        "GET /api/v4/leads": 1,  # tried once; what it showed all the same is used
+        "GET /api/v4/leads/{id}": 4,
+        "POST /api/v4/leads/notes": 2,
+    }
+
+
+def test_changes_of_many_leads_are_one_request(sandbox: RunningSandbox) -> None:
+    sandbox.control.config(is_api_filter_enabled=True)
+    delivered_together(people(5))
+    before = asked(sandbox)
+
+    results = delivered_together([replace(one, tags=("экспресс",)) for one in people(5)])
+
+    assert kinds(results) == {"updated": 5}
+    assert (asked(sandbox) - before)["PATCH /api/v4/leads"] == 1
+    assert all("экспресс" in lead["tags"] for lead in active_leads(sandbox))
+
+
+def test_one_alone_asks_as_always(sandbox: RunningSandbox) -> None:
+    delivered_together(people(1))
+
+    assert asked(sandbox)["POST /api/v4/leads/{id}/notes"] == 1
+
+
+# One of them is in trouble ------------------------------------------------------------------
+
+
+def test_who_has_changed_meanwhile_drops_out_and_the_others_go_on(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forms = people(3)
+    real = ledger.claim
+
+    def claim(person: PersonState, reference: str) -> PersonState:
+        if reference == forms[1].reference:
+            Person.objects.filter(id=person.id).update(version=F("version") + 1)
+        return real(person, reference)
+
+    monkeypatch.setattr(ledger, "claim", claim)
+    results = delivered_together(forms)
+
+    assert [type(one) for one in results] == [LeadResult, PersonChanged, LeadResult]
+    assert len(active_leads(sandbox)) == 2
+
+
+def test_whose_lock_is_held_is_not_waited_for(sandbox: RunningSandbox, redis_server: Any) -> None:
+    forms = people(3)
+    name = ledger.resolve(conf.current().account, forms[2].named).lock_name
+
+    with hold(name, reference="another"):
+        results = delivered_together(forms)
+
+    assert kinds(results) == {"created": 2, "LockBusy": 1}
+
+
+def test_two_of_one_person_do_not_meet_in_one_request(sandbox: RunningSandbox) -> None:
+    (form,) = people(1)
+
+    results = delivered_together([form, replace(form, reference="another"), *people(2, first=5)])
+
+    assert kinds(results)["created"] == 3
+    assert len(active_leads(sandbox)) == 3
+    assert sandbox.control.state()["people"]["with_two_active_leads"] == 0
+
+
+def test_who_is_known_to_the_mirror_goes_alone(sandbox: RunningSandbox) -> None:
+    forms = people(3)
+    sandbox.control.seed(contacts=[{"name": "Known", "emails": ["person1@onai.academy"]}])
+
+    results = delivered_together(forms)
+
+    assert [type(one) for one in results] == [LeadResult, GoAlone, LeadResult]
+    assert upsert_lead(forms[1], Remembered()).action == "created"
+    assert len(sandbox.control.state()["contacts"]) == 3
+
+
+def test_who_has_contacts_and_no_lead_goes_alone(sandbox: RunningSandbox) -> None:
+    forms = people(3)
+    result = upsert_lead(forms[0], Remembered())
+    sandbox.control.act("close_lead", lead_id=result.lead_id)
+
+    results = delivered_together(people(3))
+
+    assert [type(one) for one in results] == [GoAlone, LeadResult, LeadResult]
+
+
+def test_an_error_of_the_database_is_the_trouble_of_one(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forms = people(3)
+    real = ledger.resolve
+
+    def resolve(account: str, named: Any) -> PersonState:
+        if named == forms[0].named:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT nothing FROM nowhere")
+        return real(account, named)
+
+    monkeypatch.setattr(ledger, "resolve", resolve)
+    results = delivered_together(forms)
+
+    assert isinstance(results[0], DatabaseError)
+    assert kinds(results[1:]) == {"created": 2}
+    assert Person.objects.filter(lead_id__isnull=False).count() == 2
+
+
+def test_who_stops_the_process_stops_all_of_them(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = []
+
+    def job(number: int, together: Together) -> None:
+        try:
+            together.client.lead(number)
+            if number == 2:
+                raise SystemExit
+            together.client.lead(number + 10)
+        finally:
+            ended.append(number)
+
+    with side_by_side(conf.current()) as together, pytest.raises(SystemExit):
+        together.run([partial(job, number, together) for number in (1, 2, 3)])
+
+    assert sorted(ended) == [1, 2, 3]
+
+
+# amoCRM is in trouble -----------------------------------------------------------------------
+
+
+def test_a_lost_batch_is_adopted_together(sandbox: RunningSandbox) -> None:
+    sandbox.control.fault("lose_answer", path=COMPLEX)
+    forms, memories = people(20), [Remembered() for _ in range(20)]
+
+    lost = delivered_together(forms, memories)
+
+    assert kinds(lost) == {"OutcomeUnknown": 20}
+    assert Person.objects.filter(creating_since__isnull=False).count() == 20
+    before = asked(sandbox)
+    sandbox.control.config(is_api_filter_enabled=True)
+    assert kinds(delivered_together(forms, memories)) == {"created": 20}
+    taken = asked(sandbox) - before
+    assert taken == {
+        "GET /api/v4/contacts": 2,  # the newest ones; once more to see what they lack
+        "GET /api/v4/leads": 2,  # to adopt, and to go on from there
+        "POST /api/v4/leads/notes": 1,
+    }
+    assert len(active_leads(sandbox)) == len(sandbox.control.state()["notes"]) == 20
+
+
+def test_a_batch_that_never_arrived_is_made_again_once_it_is_settled(
+    sandbox: RunningSandbox,
+) -> None:
+    sandbox.control.fault("answer", path=COMPLEX, status=502)
+    forms, memories = people(5), [Remembered() for _ in range(5)]
+    assert kinds(delivered_together(forms, memories)) == {"OutcomeUnknown": 5}
+
+    assert kinds(delivered_together(forms, memories)) == {"StillSettling": 5}
+    with later(301):
+        assert kinds(delivered_together(forms, memories)) == {"created": 5}
+
+    assert len(active_leads(sandbox)) == 5
+
+
+def test_a_batch_without_an_answer_is_halved_for_a_while(sandbox: RunningSandbox) -> None:
+    sandbox.control.fault("answer", path=COMPLEX, status=504)
+
+    delivered_together(people(20))
+
+    assert size.now == 10
+
+
+def test_notes_whose_answer_was_lost_are_not_written_twice(sandbox: RunningSandbox) -> None:
+    sandbox.control.fault("lose_answer", path=NOTES)
+    forms, memories = people(6), [Remembered() for _ in range(6)]
+
+    assert kinds(delivered_together(forms, memories)) == {"OutcomeUnknown": 6}
+    assert kinds(delivered_together(forms, memories)) == {"StillSettling": 6}
+    before = asked(sandbox)
+    with later(301):
+        assert kinds(delivered_together(forms, memories)) == {"created": 6}
+
+    assert (asked(sandbox) - before)["GET /api/v4/leads/notes"] == 1
+    assert len(sandbox.control.state()["notes"]) == 6
+
+
+def test_of_lost_notes_only_those_that_are_missing_are_written(sandbox: RunningSandbox) -> None:
+    sandbox.control.fault("answer", method="POST", path=NOTES, status=502)
+    forms, memories = people(6), [Remembered() for _ in range(6)]
+    delivered_together(forms, memories)
+    with later(301):
+        upsert_lead(forms[0], memories[0])
+        assert kinds(delivered_together(forms, memories)) == {"created": 6}
+
+    notes = Counter(note["text"] for note in sandbox.control.state()["notes"])
+    assert len(notes) == 6
+    assert set(notes.values()) == {1}
+
+
+def test_whoever_amocrm_asks_to_slow_down_gives_all_claims_back(sandbox: RunningSandbox) -> None:
+    sandbox.control.fault("answer", path=COMPLEX, status=429, body="<html>")
+
+    assert kinds(delivered_together(people(5))) == {"RateLimited": 5}
+
+    assert not Person.objects.filter(creating_since__isnull=False).exists()
+
+
+# One row is wrong ---------------------------------------------------------------------------
+
+
+def blame(sandbox: RunningSandbox, form: LeadRequest) -> int:
+    """amoCRM refuses a batch with this one's tags."""
+    body = {
+        "validation-errors": [{"request_id": form.reference, "errors": [NO_SUCH_TAG]}],
+        "title": "Bad Request",
+        "status": 400,
+    }
+    return sandbox.control.fault(
+        "answer",
+        path=COMPLEX,
+        body_has=f"{form.reference}.*tags_to_add|tags_to_add.*{form.reference}",
+        times=1,
+        status=400,
+        body=body,
+    )
+
+
+def test_a_row_that_is_wrong_is_repaired_and_the_others_are_unknown(
+    sandbox: RunningSandbox,
+) -> None:
+    forms, memories = people(4), [Remembered() for _ in range(4)]
+    blame(sandbox, forms[2])
+
+    first = delivered_together(forms, memories)
+
+    assert kinds(first) == {"created": 1, "OutcomeUnknown": 3}
+    assert isinstance(first[2], LeadResult)
+    with later(301):
+        left = [0, 1, 3]
+        again = delivered_together([forms[n] for n in left], [memories[n] for n in left])
+    assert kinds(again) == {"created": 3}
+    assert len(active_leads(sandbox)) == 4
+
+
+def test_an_account_that_was_seen_to_refuse_whole_batches_is_believed(
+    sandbox: RunningSandbox,
+) -> None:
+    forms, memories = people(4), [Remembered() for _ in range(4)]
+    blame(sandbox, forms[2])
+    delivered_together(forms, memories)
+    with later(301):
+        delivered_together(forms, memories)
+        sandbox.control.clear_faults()
+        others = people(4, first=50)
+        blame(sandbox, others[1])
+
+        results = delivered_together(others)
+
+    assert kinds(results) == {"created": 4}
+    assert len(active_leads(sandbox)) == 8
+
+
+def test_an_account_that_was_seen_to_take_the_rest_of_a_batch_never_is(
+    sandbox: RunningSandbox,
+) -> None:
+    account = conf.current().account
+    whole_refusals.doubt(account, ["a", "b", "c"])
+    whole_refusals.learn(account, "a/1", was_made=False)
+    assert whole_refusals.are_whole(account)
+
+    whole_refusals.learn(account, "b/1", was_made=True)
+    whole_refusals.learn(account, "c/1", was_made=False)
+
+    assert not whole_refusals.are_whole(account)
