@@ -61,7 +61,7 @@ def _move_lead(account: Account, payload: Payload) -> None:
 
 def _reassign_lead(account: Account, payload: Payload) -> None:
     lead = _lead(account, payload)
-    lead.contact_ids = [_contact(account, payload).id]
+    account.relink(lead, [_contact(account, payload).id])
     account.touched(lead)
 
 
@@ -72,7 +72,7 @@ def _merge_contacts(account: Account, payload: Payload) -> None:
         raise ValueError("A contact cannot be merged into itself.")
     for lead in account.leads_of(gone.id):
         ids = [into.id if one == gone.id else one for one in lead.contact_ids]
-        lead.contact_ids = list(dict.fromkeys(ids))
+        account.relink(lead, dict.fromkeys(ids))
         account.touched(lead)
     for field_id, values in gone.values.items():
         known = into.values.setdefault(field_id, [])
@@ -94,7 +94,7 @@ def _delete_contact(account: Account, payload: Payload) -> None:
     contact = _contact(account, payload)
     contact.is_deleted = True
     for lead in account.leads_of(contact.id):
-        lead.contact_ids.remove(contact.id)
+        account.relink(lead, [one for one in lead.contact_ids if one != contact.id])
         account.touched(lead)
 
 

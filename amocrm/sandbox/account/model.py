@@ -118,14 +118,14 @@ class Contact(Entity):
 
 @dataclass
 class Lead(Entity):
-    """A lead. ``contact_ids`` has the main contact first."""
+    """A lead. ``contact_ids`` has the main contact first; ``Account.relink`` changes them."""
 
     pipeline_id: int = 0
     status_id: int = 0
     price: int = 0
     closed_at: int | None = None
     loss_reason_id: int | None = None
-    contact_ids: list[int] = field(default_factory=list)
+    contact_ids: tuple[int, ...] = ()
     metadata: Json | None = None
 
     @property

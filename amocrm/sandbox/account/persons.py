@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from amocrm.sandbox.account.model import Contact, Lead
 from amocrm.sandbox.account.store import Account
 
 PHONE_DIGITS = 10
+_NO_DIGITS = re.compile(r"\D+")
 
 Identity = tuple[str, str]
 
@@ -35,9 +37,12 @@ def identities(account: Account, contact: Contact) -> set[Identity]:
     """E-mails case folded, phones as their last ten digits."""
     found = {("email", one.strip().casefold()) for one in account.values(contact, "EMAIL")}
     for one in account.values(contact, "PHONE"):
-        digits = "".join(sign for sign in one if sign.isdecimal())
-        found.add(("phone", digits[-PHONE_DIGITS:]))
+        found.add(("phone", _last_digits(one)))
     return found - {("email", ""), ("phone", "")}
+
+
+def _last_digits(phone: str) -> str:
+    return _NO_DIGITS.sub("", phone)[-PHONE_DIGITS:]
 
 
 def people(account: Account, *, ignored: Collection[str] = ()) -> list[Person]:
@@ -52,8 +57,7 @@ def people(account: Account, *, ignored: Collection[str] = ()) -> list[Person]:
         return key
 
     joins_nobody = {("email", one.strip().casefold()) for one in ignored} | {
-        ("phone", "".join(sign for sign in one if sign.isdecimal())[-PHONE_DIGITS:])
-        for one in ignored
+        ("phone", _last_digits(one)) for one in ignored
     }
     living = [one for one in account.contacts.values() if not one.is_deleted]
     leads = [one for one in account.leads.values() if not one.is_deleted]

@@ -10,6 +10,7 @@ from amocrm.sandbox.account import seed
 from amocrm.sandbox.account.clock import Clock
 from amocrm.sandbox.account.model import (
     LOST,
+    UNSORTED,
     WON,
     Contact,
     Entity,
@@ -54,6 +55,7 @@ class Account:
             self.notes: dict[int, Note] = {}
             self.tags: dict[EntityType, list[Tag]] = {"contacts": [], "leads": []}
             self._notes_by_lead: dict[int, list[Note]] = {}
+            self._leads_by_contact: dict[int, dict[int, Lead]] = {}
             self.order: list[Json] = []
             self.index = Index()
             self.pipelines = {one.id: one for one in seed.pipelines()}
@@ -71,6 +73,15 @@ class Account:
         stage = self.pipelines[lead.pipeline_id].stage(lead.status_id)
         assert stage is not None  # noqa: S101 - validated when the lead was written
         return stage
+
+    def unsorted_stages(self) -> set[tuple[int, int]]:
+        """Pipeline and stage of every «Неразобранное»."""
+        return {
+            (pipeline.id, stage.id)
+            for pipeline in self.pipelines.values()
+            for stage in pipeline.stages
+            if stage.type == UNSORTED
+        }
 
     def field(self, entity_type: EntityType, key: int | str) -> Field | None:
         """A custom field by id or code, or ``None`` if this entity type has none such."""
@@ -97,7 +108,8 @@ class Account:
 
     def leads_of(self, contact_id: int) -> list[Lead]:
         """Every lead linked to the contact, deleted ones too, oldest first."""
-        return [lead for lead in self.leads.values() if contact_id in lead.contact_ids]
+        found = self._leads_by_contact.get(contact_id, {})
+        return [found[lead_id] for lead_id in sorted(found)]
 
     def notes_of(self, lead_id: int) -> list[Note]:
         """The lead's notes, oldest first."""
@@ -123,12 +135,14 @@ class Account:
 
     def add_lead(self, **given: Any) -> Lead:
         """Store a new lead with these attributes."""
+        contact_ids = given.pop("contact_ids", ())
         lead = Lead(**self._common("lead", given))
         if not lead.name:
             lead.name = f"Сделка #{lead.id}"
         if not lead.is_active and lead.closed_at is None:
             lead.closed_at = lead.updated_at
         self.leads[lead.id] = lead
+        self.relink(lead, contact_ids)
         return lead
 
     def add_note(self, *, entity_id: int, note_type: str, params: Json, **given: Any) -> Note:
@@ -184,9 +198,17 @@ class Account:
         """Link a contact to the lead; the main one comes first."""
         others = [one for one in lead.contact_ids if one != contact_id]
         if is_main or not others:
-            lead.contact_ids = [contact_id, *others]
+            self.relink(lead, [contact_id, *others])
         elif contact_id not in lead.contact_ids:
-            lead.contact_ids.append(contact_id)
+            self.relink(lead, [*lead.contact_ids, contact_id])
+
+    def relink(self, lead: Lead, contact_ids: Iterable[int]) -> None:
+        """Link the lead to exactly these contacts, the main one first."""
+        for contact_id in lead.contact_ids:
+            self._leads_by_contact[contact_id].pop(lead.id, None)
+        lead.contact_ids = tuple(contact_ids)
+        for contact_id in lead.contact_ids:
+            self._leads_by_contact.setdefault(contact_id, {})[lead.id] = lead
 
     def tag(self, entity_type: EntityType, *, name: str) -> Tag:
         """The tag of this name, made if there is none. Names compare without case."""

@@ -5,10 +5,11 @@ amocrm.ru/developers → Сделки → Комплексное добавле�
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from amocrm.sandbox.account.model import Contact, Json, Lead
-from amocrm.sandbox.account.persons import identities
+from amocrm.sandbox.account.persons import Identity, identities
 from amocrm.sandbox.account.store import Account
 from amocrm.sandbox.api.drafts import Draft, draft_contact, draft_lead
 from amocrm.sandbox.api.leads import make_lead, rewrite_lead
@@ -41,8 +42,9 @@ def add_complex(call: Call) -> Answer:
     problems.refuse()
     if call.settings.duplicate_control:
         # Looked up before anything of this request is written: never within one request.
+        carriers = _carriers(account)
         for order in orders:
-            order.known = _duplicates(account, order)
+            order.known = _duplicates(account, carriers, order)
     return as_json(200, [_carry_out(account, order) for order in orders])
 
 
@@ -124,18 +126,30 @@ def _row(lead: Lead, contact_id: int | None, order: _Order, *, merged: bool) -> 
     }
 
 
-def _duplicates(account: Account, order: _Order) -> list[Contact]:
-    """Contacts with the same e-mail or phone; none if there are more than three."""
+def _carriers(account: Account) -> dict[Identity, list[Contact]]:
+    """Who carries each e-mail and phone: read once for a request, not for each row."""
+    found: dict[Identity, list[Contact]] = defaultdict(list)
+    for one in account.contacts.values():
+        if not one.is_deleted and not one.is_unsorted:
+            for identity in identities(account, one):
+                found[identity].append(one)
+    return found
+
+
+def _identities_of(account: Account, order: _Order) -> set[Identity]:
+    """The e-mails and phones of the contact that a row brings along."""
     if order.contact is None or order.metadata is not None:
-        return []
-    probe = Contact(0, "", 0, 0, 0, values=order.contact.values)
-    wanted = identities(account, probe)
-    found = [
-        one
-        for one in account.contacts.values()
-        if not one.is_deleted and not one.is_unsorted and wanted & identities(account, one)
-    ]
-    return found if len(found) <= MAX_DUPLICATES else []
+        return set()
+    return identities(account, Contact(0, "", 0, 0, 0, values=order.contact.values))
+
+
+def _duplicates(
+    account: Account, carriers: dict[Identity, list[Contact]], order: _Order
+) -> list[Contact]:
+    """Contacts with the same e-mail or phone, oldest first; none if there are more than three."""
+    wanted = _identities_of(account, order)
+    found = {one.id: one for identity in wanted for one in carriers.get(identity, [])}
+    return [found[one] for one in sorted(found)] if len(found) <= MAX_DUPLICATES else []
 
 
 def _active_lead(account: Account, contact: Contact, order: _Order) -> Lead | None:

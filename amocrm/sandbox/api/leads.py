@@ -17,13 +17,14 @@ def lead_list(call: Call) -> Answer:
     """``GET /api/v4/leads``: there is no way to ask for one contact's leads."""
     account = call.account
     query = call.request.query.get("query", [""])[-1].strip().casefold()
+    unsorted = account.unsorted_stages()
     rows = [
         one
         for one in account.leads.values()
-        if not one.is_deleted
-        and account.stage_of(one).type == 0
-        and any(query in text.casefold() for text in one.texts())
+        if not one.is_deleted and (one.pipeline_id, one.status_id) not in unsorted
     ]
+    if query:
+        rows = [one for one in rows if any(query in text.casefold() for text in one.texts())]
     rows = ordered(call, filtered(call, rows), by=("id", "created_at", "updated_at"))
     return page_of(call, rows, name="leads", path="leads", printed=lambda one: _printed(call, one))
 

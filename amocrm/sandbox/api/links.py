@@ -36,7 +36,7 @@ def remove_links(call: Call) -> Answer:
     """``POST /api/v4/leads/{id}/unlink`` with a list; 204."""
     lead = _lead(call)
     gone = _contacts(call, batch_of(call))
-    lead.contact_ids = [one for one in lead.contact_ids if one not in gone]
+    call.account.relink(lead, [one for one in lead.contact_ids if one not in gone])
     call.account.touched(lead)
     return Answer(204)
 

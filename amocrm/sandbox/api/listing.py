@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -73,12 +74,11 @@ def page_of(
 
 def ordered(call: Call, rows: list[Any], *, by: Sequence[str]) -> list[Any]:
     """``rows`` by ``order[…]``; without one, or by something not in ``by``, by id."""
-    rows = sorted(rows, key=lambda row: row.id)
+    rows = sorted(rows, key=attrgetter("id"))
     for key, values in call.request.query.items():
         found = _ORDER.match(key)
         if found and found[1] in by:
-            attribute = found[1]
-            rows.sort(key=lambda row: getattr(row, attribute), reverse=values[-1] == "desc")
+            rows.sort(key=attrgetter(found[1]), reverse=values[-1] == "desc")
             break
     return rows
 
@@ -93,4 +93,5 @@ def filtered(call: Call, rows: list[Any]) -> list[Any]:
         if _FILTER_ID.match(key)
         for value in values
     ]
-    return [row for row in rows if str(row.id) in ids] if ids else rows
+    wanted = {int(one) for one in ids if one.isdecimal()}
+    return [row for row in rows if row.id in wanted] if ids else rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,17 +21,17 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The path without the query."""
         return urlsplit(self.target).path
 
-    @property
+    @cached_property
     def raw_query(self) -> str:
         """The query as sent."""
         return urlsplit(self.target).query
 
-    @property
+    @cached_property
     def query(self) -> dict[str, list[str]]:
         """The query, decoded."""
         return parse_qs(self.raw_query, keep_blank_values=True)
@@ -65,7 +66,7 @@ class Call:
         """Where links in the answer begin."""
         return self.request.base
 
-    @property
+    @cached_property
     def wanted(self) -> frozenset[str]:
         """What ``with=`` asks for."""
         named = ",".join(self.request.query.get("with", []))

@@ -75,6 +75,35 @@ def test_a_reset_empties_the_account_and_restores_the_settings_it_started_with()
         crm.session.close()
 
 
+def test_a_contact_shows_its_leads_however_they_were_linked(crm: Crm) -> None:
+    (first, second, third), (lead_id, other_id) = crm.seed(
+        contacts=[{"name": "a"}, {"name": "b"}, {"name": "c"}],
+        leads=[{"contact": 0}, {"contact": 1}],
+    )
+
+    def leads() -> list[list[int]]:
+        found = crm.get("contacts", **{"with": "leads"}).json()["_embedded"]["contacts"]
+        return [[lead["id"] for lead in one["_embedded"]["leads"]] for one in found]
+
+    def link(how: str, lead: int, contact: int) -> None:
+        row = {"to_entity_id": contact, "to_entity_type": "contacts"}
+        assert crm.post(f"leads/{lead}/{how}", [row]).ok
+
+    assert leads() == [[lead_id], [other_id], []]
+    link("link", other_id, first)
+    link("link", lead_id, third)
+    assert leads() == [[lead_id, other_id], [other_id], [lead_id]]
+    link("unlink", lead_id, first)
+    assert leads() == [[other_id], [other_id], [lead_id]]
+    crm.control.act("reassign_lead", lead_id=other_id, contact_id=second)
+    assert leads() == [[], [other_id], [lead_id]]
+    crm.control.act("merge_contacts", into=first, **{"from": second})
+    assert leads() == [[other_id], [lead_id]]
+    crm.control.act("delete_contact", contact_id=first)
+    assert leads() == [[lead_id]]
+    assert crm.lead(other_id)["_embedded"]["contacts"] == []
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
