@@ -53,8 +53,10 @@ class Sandbox:
         """Change settings. Raises :class:`ValueError` with a sentence and changes nothing."""
         with self._lock, self.account.lock:
             changed = self.settings.changed(changes)
-            # What is findable by now stays findable under the new lag.
+            # What is findable and listed by now stays so under the new lags.
             self.account.index.catch_up(self.clock.seconds(), self.settings.index_lag)
+            if changed.list_lag != self.settings.list_lag:
+                self.account.keep_listed(self.settings.list_lag)
             self.settings = changed
             if "seed" in changes:
                 self.faults.seed(changed.seed)

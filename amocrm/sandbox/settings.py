@@ -11,9 +11,13 @@ from zoneinfo import ZoneInfo
 class Settings:
     """The account's temper.
 
-    ``index_lag`` seconds until a written contact is findable by ``query``. ``rps`` requests
-    allowed in any sliding second, 0 for no limit. After ``abuse_429s`` refusals within
-    ``abuse_window`` seconds everything is answered 403 for ``block_seconds``.
+    ``index_lag`` seconds until a written contact is findable by ``query``. ``list_lag``
+    seconds for which a contact, lead or note that was made or changed is left out of
+    ``/contacts``, ``/leads`` and ``/leads/notes`` (filtered ones too, not those with
+    ``query``): a change feed that comes late. By its id, and among the notes of its lead,
+    it is there at once. ``rps`` requests allowed in any sliding second, 0 for no limit.
+    After ``abuse_429s`` refusals within ``abuse_window`` seconds everything is answered 403
+    for ``block_seconds``.
     ``throttle_format`` is how a 429 looks: nginx's page, or Kommo's JSON with
     ``retry_after`` seconds. ``strangers``: search also returns partial matches.
     ``see_through_phones``: search compares digits, not the phone as typed.
@@ -30,6 +34,7 @@ class Settings:
     """
 
     index_lag: float = 2.0
+    list_lag: float = 0.0
     rps: int = 7
     abuse_429s: int = 20
     abuse_window: float = 10.0

@@ -121,9 +121,10 @@ def set_values(account: Account, entity: Contact | Lead, code: str, values: list
 def plant(account: Account, payload: Payload) -> dict[str, list[int]]:
     """Put contacts and leads into the account as if they had long been there.
 
-    ``contacts``: ``name emails phones created_at updated_at unsorted indexed`` (``indexed``
-    false makes them wait for the lag). ``leads``: ``name contact`` (place in ``contacts``)
-    ``contact_ids pipeline_id status_id created_at updated_at tags fields`` (by code).
+    ``contacts``: ``name emails phones created_at updated_at unsorted indexed listed``.
+    ``leads``: ``name contact`` (place in ``contacts``) ``contact_ids pipeline_id status_id
+    created_at updated_at tags fields`` (by code) ``listed``. ``indexed`` false makes them
+    wait for the lag of the search, ``listed`` false for that of the lists.
     Returns the ids. Raises :class:`ValueError` with a sentence.
     """
     with account.lock:
@@ -132,19 +133,22 @@ def plant(account: Account, payload: Payload) -> dict[str, list[int]]:
     return {"contacts": contacts, "leads": leads}
 
 
-def _times(payload: Payload) -> dict[str, int]:
-    given: dict[str, int] = {
+def _times(account: Account, payload: Payload) -> dict[str, float]:
+    given: dict[str, float] = {
         key: int(payload[key]) for key in ("created_at", "updated_at") if key in payload
     }
     if "created_at" in given:
         given.setdefault("updated_at", given["created_at"])
+    given["written_at"] = 0.0 if payload.get("listed", True) else account.clock.seconds()
     return given
 
 
 def _plant_contact(account: Account, payload: Payload) -> int:
-    _known(payload, "name emails phones created_at updated_at unsorted indexed")
+    _known(payload, "name emails phones created_at updated_at unsorted indexed listed")
     contact = account.add_contact(
-        name=payload.get("name", ""), is_unsorted=bool(payload.get("unsorted")), **_times(payload)
+        name=payload.get("name", ""),
+        is_unsorted=bool(payload.get("unsorted")),
+        **_times(account, payload),
     )
     set_values(account, contact, "EMAIL", payload.get("emails", []))
     set_values(account, contact, "PHONE", payload.get("phones", []))
@@ -158,7 +162,8 @@ def _plant_contact(account: Account, payload: Payload) -> int:
 def _plant_lead(account: Account, payload: Payload, contacts: list[int]) -> int:
     _known(
         payload,
-        "name contact contact_ids pipeline_id status_id price created_at updated_at tags fields",
+        "name contact contact_ids pipeline_id status_id price created_at updated_at tags fields"
+        " listed",
     )
     pipeline_id = payload.get("pipeline_id", seed.MAIN_PIPELINE_ID)
     pipeline = account.pipelines.get(pipeline_id)
@@ -176,7 +181,7 @@ def _plant_lead(account: Account, payload: Payload, contacts: list[int]) -> int:
         status_id=status_id,
         price=payload.get("price", 0),
         contact_ids=contact_ids,
-        **_times(payload),
+        **_times(account, payload),
     )
     lead.tags = [account.tag("leads", name=one) for one in payload.get("tags", [])]
     for code, value in payload.get("fields", {}).items():

@@ -86,7 +86,11 @@ class Value:
 
 @dataclass
 class Entity:
-    """What contacts and leads share. Times are whole epoch seconds."""
+    """What contacts and leads share.
+
+    Times are whole epoch seconds, but for ``written_at``: the last write, from which lists
+    count their lag; 0 for long ago.
+    """
 
     id: int
     name: str
@@ -95,6 +99,7 @@ class Entity:
     responsible_user_id: int
     created_by: int = 0
     updated_by: int = 0
+    written_at: float = 0.0
     is_deleted: bool = False
     values: dict[int, list[Value]] = field(default_factory=dict)
     tags: list[Tag] = field(default_factory=list)
@@ -146,3 +151,4 @@ class Note:
     updated_at: int
     responsible_user_id: int
     created_by: int = 0
+    written_at: float = 0.0

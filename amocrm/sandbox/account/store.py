@@ -157,10 +157,13 @@ class Account:
             updated_at=given.get("created_at", now),
             responsible_user_id=given.get("responsible_user_id", seed.CURRENT_USER_ID),
             created_by=given.get("created_by", 0),
+            written_at=self.clock.seconds(),
         )
         self.notes[note.id] = note
         self._notes_by_lead.setdefault(entity_id, []).append(note)
-        self.leads[entity_id].updated_at = max(self.leads[entity_id].updated_at, now)
+        lead = self.leads[entity_id]
+        lead.updated_at = max(lead.updated_at, now)
+        lead.written_at = self.clock.seconds()
         return note
 
     def _common(self, what: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -171,15 +174,29 @@ class Account:
             "created_at": created_at,
             "updated_at": max(now, created_at),
             "responsible_user_id": seed.CURRENT_USER_ID,
+            "written_at": self.clock.seconds(),
             **given,
             "id": self._log_created(what, self._new_id(what)),
         }
 
     def touched(self, entity: Entity) -> None:
-        """The entity was written: move ``updated_at``, tell the search index."""
+        """The entity was written: move ``updated_at``, tell lists and the search index."""
         entity.updated_at = self.clock.stamp()
+        entity.written_at = self.clock.seconds()
         if isinstance(entity, Contact):
             self.index.written(entity, self.clock.seconds())
+
+    def keep_listed(self, lag: float) -> None:
+        """What is listed under ``lag`` seconds stays so; call it before the lag changes."""
+        now = self.clock.seconds()
+        everything: list[Entity | Note] = [
+            *self.contacts.values(),
+            *self.leads.values(),
+            *self.notes.values(),
+        ]
+        for one in everything:
+            if one.written_at + lag <= now:
+                one.written_at = 0.0
 
     def place(self, lead: Lead, pipeline_id: int, status_id: int) -> None:
         """Put the lead into a stage; leaving «Неразобранное» reveals its contacts."""

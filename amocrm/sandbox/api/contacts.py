@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amocrm.sandbox.account.model import Contact, Json
 from amocrm.sandbox.api.drafts import draft_contact
-from amocrm.sandbox.api.listing import filtered, ordered, page_of
+from amocrm.sandbox.api.listing import filtered, listed, ordered, page_of
 from amocrm.sandbox.api.patching import collection, patch, patched
 from amocrm.sandbox.api.request import Call
 from amocrm.sandbox.api.responses import Answer, as_json, nothing
@@ -26,6 +26,8 @@ def contact_list(call: Call) -> Answer:
             strangers=settings.strangers,
         )
         rows = [one for one in rows if one.id in hits]
+    else:
+        rows = listed(call, rows)
     # Sorting by created_at is documented nowhere for contacts and ignored by live accounts.
     rows = ordered(call, filtered(call, rows), by=("id", "updated_at", "name"))
     return page_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amocrm.sandbox.account.model import Json, Lead
 from amocrm.sandbox.account.store import Account
 from amocrm.sandbox.api.drafts import Draft, draft_lead, read_links
-from amocrm.sandbox.api.listing import filtered, ordered, page_of
+from amocrm.sandbox.api.listing import filtered, listed, ordered, page_of
 from amocrm.sandbox.api.patching import collection, patch, patched
 from amocrm.sandbox.api.request import Call
 from amocrm.sandbox.api.responses import Answer, Refusal, as_json, lead_deleted, nothing
@@ -25,6 +25,8 @@ def lead_list(call: Call) -> Answer:
     ]
     if query:
         rows = [one for one in rows if any(query in text.casefold() for text in one.texts())]
+    else:
+        rows = listed(call, rows)
     rows = ordered(call, filtered(call, rows), by=("id", "created_at", "updated_at"))
     return page_of(call, rows, name="leads", path="leads", printed=lambda one: _printed(call, one))
 

@@ -1,4 +1,4 @@
-"""Pages, order and the one filter there is.
+"""Pages, order, the two filters there are, and how late a list is.
 
 ``limit`` over 250 is clipped, an unknown order or filter is ignored, nothing found is 204.
 amocrm.ru/developers → Ограничения; Фильтрация.
@@ -7,6 +7,7 @@ amocrm.ru/developers → Ограничения; Фильтрация.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ DEFAULT_LIMIT = 50
 
 _ORDER = re.compile(r"order\[(\w+)\]\Z")
 _FILTER_ID = re.compile(r"filter\[id\](\[\d*\])?\Z")
+_FILTER_UPDATED = "filter[updated_at][{}]"
 
 Row = TypeVar("Row")
 
@@ -83,8 +85,18 @@ def ordered(call: Call, rows: list[Any], *, by: Sequence[str]) -> list[Any]:
     return rows
 
 
+def listed(call: Call, rows: list[Any]) -> list[Any]:
+    """``rows`` less those that were written within the last ``list_lag`` seconds."""
+    lag = call.settings.list_lag
+    now = call.account.clock.seconds()
+    return [row for row in rows if row.written_at + lag <= now] if lag else rows
+
+
 def filtered(call: Call, rows: list[Any]) -> list[Any]:
-    """``filter[id]`` where the account has the API filter; every other filter is ignored."""
+    """``filter[id]`` and ``filter[updated_at]`` where the account has the API filter.
+
+    ``from`` and ``to`` are epoch seconds, both inclusive. Every other filter is ignored.
+    """
     if not call.settings.is_api_filter_enabled:
         return rows
     ids = [
@@ -94,4 +106,8 @@ def filtered(call: Call, rows: list[Any]) -> list[Any]:
         for value in values
     ]
     wanted = {int(one) for one in ids if one.isdecimal()}
-    return [row for row in rows if row.id in wanted] if ids else rows
+    if ids:
+        rows = [row for row in rows if row.id in wanted]
+    since = call.number(_FILTER_UPDATED.format("from"), 0)
+    until = call.number(_FILTER_UPDATED.format("to"), sys.maxsize)
+    return [row for row in rows if since <= row.updated_at <= until]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amocrm.sandbox.account.model import Json, Note
-from amocrm.sandbox.api.listing import filtered, ordered, page_of
+from amocrm.sandbox.account.model import Json
+from amocrm.sandbox.api.listing import filtered, listed, ordered, page_of
 from amocrm.sandbox.api.patching import collection
 from amocrm.sandbox.api.request import Call
 from amocrm.sandbox.api.responses import Answer, Refusal, as_json, lead_deleted, not_found, nothing
@@ -29,8 +29,10 @@ NOTE_TYPES = frozenset(
 def note_list(call: Call) -> Answer:
     """``GET /api/v4/leads/{id}/notes``; 204 for none. ``GET /api/v4/leads/notes`` for all."""
     account = call.account
-    rows: list[Note] = account.notes_of(call.ids[0]) if call.ids else [*account.notes.values()]
-    path = f"leads/{call.ids[0]}/notes" if call.ids else "leads/notes"
+    if call.ids:
+        rows, path = account.notes_of(call.ids[0]), f"leads/{call.ids[0]}/notes"
+    else:
+        rows, path = listed(call, [*account.notes.values()]), "leads/notes"
     rows = ordered(call, filtered(call, rows), by=("id", "updated_at"))
     return page_of(
         call, rows, name="notes", path=path, printed=lambda one: note_json(one, call.base)

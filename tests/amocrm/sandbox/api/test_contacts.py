@@ -65,6 +65,44 @@ def test_the_id_filter_works_where_the_account_has_the_filter(crm: Crm) -> None:
     assert names(crm, **{"filter[email]": "x@y.z"}) == ["a", "b"]
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_fifty_ids_at_once_bring_those_that_exist_or_without_the_filter_everything(
+    crm: Crm, enabled: bool
+) -> None:
+    ids, _ = crm.seed(contacts=[{"name": f"{n}"} for n in range(60)])
+    crm.control.config(is_api_filter_enabled=enabled)
+    unknown = [ids[-1] + 2, ids[-1] + 4]
+    asked = {"filter[id][]": [*ids[10:58], *unknown], "limit": 250}
+    assert names(crm, **asked) == [str(n) for n in (range(10, 58) if enabled else range(60))]
+    status = crm.get("contacts", **{"filter[id][]": unknown}).status_code
+    assert status == (204 if enabled else 200)
+
+
+def test_the_id_filter_works_for_leads_and_each_may_have_a_place(crm: Crm) -> None:
+    _, ids = crm.seed(leads=[{"name": "a"}, {"name": "b"}, {"name": "c"}])
+    crm.control.config(is_api_filter_enabled=True)
+    answer = crm.get("leads", **{"filter[id][0]": ids[2], "filter[id][1]": ids[0]})
+    assert [one["id"] for one in answer.json()["_embedded"]["leads"]] == [ids[0], ids[2]]
+
+
+@pytest.mark.parametrize("what", ["contacts", "leads"])
+def test_the_filter_by_update_works_where_the_account_has_the_filter(crm: Crm, what: str) -> None:
+    crm.control.seed(**{what: [{"name": f"{at}", "updated_at": at} for at in (100, 200, 300, 400)]})
+
+    def shown(**bounds: object) -> list[str]:
+        asked = {f"filter[updated_at][{key}]": value for key, value in bounds.items()}
+        answer = crm.get(what, **asked)
+        return [one["name"] for one in answer.json()["_embedded"][what]]
+
+    everything = ["100", "200", "300", "400"]
+    assert shown(**{"from": 200, "to": 300}) == everything
+    crm.control.config(is_api_filter_enabled=True)
+    assert shown(**{"from": 200, "to": 300}) == ["200", "300"]
+    assert shown(**{"from": 201}) == ["300", "400"]
+    assert shown(to=299) == ["100", "200"]
+    assert shown(to="yesterday") == everything
+
+
 def test_leads_are_embedded_only_when_asked_for_and_only_as_ids(crm: Crm) -> None:
     (contact_id,), (lead_id,) = crm.seed(contacts=[{"name": "a"}], leads=[{"contact": 0}])
     assert "leads" not in crm.get(f"contacts/{contact_id}").json()["_embedded"]
