@@ -8,12 +8,12 @@ import os
 import socket
 import struct
 import uuid
-from http import HTTPStatus
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from amocrm.sandbox.api.request import Request
-from amocrm.sandbox.api.responses import Answer, as_json, not_found
+from amocrm.sandbox.api.responses import HTML, Answer, as_json, nginx_page, not_found, phrase_of
 from amocrm.sandbox.control_api import PREFIX, control
 from amocrm.sandbox.faults import Rule
 from amocrm.sandbox.pages.board import page
@@ -93,8 +93,9 @@ class Handler(BaseHTTPRequestHandler):
         self, rule: Rule, request: Request, generation: int, entry: dict[str, Any]
     ) -> None:
         sandbox = self.sandbox
+        part = rule.part_of(request)
         if rule.action == "apply_late":
-            sandbox.late.add(rule.delay, lambda: sandbox.carry_out(request, generation))
+            sandbox.late.add(rule.delay, lambda: sandbox.carry_out(part, generation))
             if rule.hold:
                 sandbox.pause(rule.delay)
             self.close_connection = True
@@ -103,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
             sandbox.pause(rule.delay)
         answer: Answer | None = None
         if rule.action != "answer" and (rule.action != "reset" or rule.commit):
-            answer = sandbox.carry_out(request, generation)
+            answer = sandbox.carry_out(part, generation)
         if rule.action == "lose_answer":
             self.close_connection = True
         elif rule.action == "reset":
@@ -127,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(answer, request_id=entry["request_id"], byte_delay=byte_delay)
 
     def _send(self, answer: Answer, *, request_id: str = "", byte_delay: float = 0.0) -> None:
-        reason = next((one.phrase for one in HTTPStatus if one == answer.status), "Unknown")
+        reason = phrase_of(answer.status)
         headers = {"Server": "nginx", "Date": self.date_time_string()}
         if answer.status != 204:
             charset = "" if "charset" in answer.content_type else "; charset=utf-8"
@@ -164,8 +165,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _prescribed(rule: Rule) -> Answer:
+    if rule.body is None:
+        page = nginx_page(rule.status) if rule.status >= 500 else Answer(rule.status)
+        return replace(page, content_type=rule.content_type or HTML, headers=dict(rule.headers))
     if isinstance(rule.body, str):
-        kind = rule.content_type or "text/html"
+        kind = rule.content_type or HTML
         return Answer(rule.status, rule.body.encode(), kind, dict(rule.headers))
     made = as_json(rule.status, rule.body, content_type=rule.content_type or "application/json")
     made.headers = dict(rule.headers)

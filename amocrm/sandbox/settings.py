@@ -22,6 +22,11 @@ class Settings:
     ``retry_after`` seconds. ``strangers``: search also returns partial matches.
     ``see_through_phones``: search compares digits, not the phone as typed.
     ``duplicate_control``: amoCRM's own, in ``/leads/complex`` only.
+    ``merge_within_request``: rows of one ``/leads/complex`` that share an e-mail or phone
+    become one lead, and one element of the answer with all their request ids, ``merged``.
+    ``shuffle_answers``: the rows of an answer to a batch come last first. ``partial_400``:
+    the rows of a batch that the validation errors of its 400 do not name are carried out
+    all the same; a 400 without them refuses all.
     ``single_patch_answer``: what a PATCH of one entity answers; ``documented`` is an object
     for leads and a collection for contacts. ``deleted_leads``: GET of a deleted lead shows
     it with ``is_deleted`` (``flag``) or answers 204 (``empty``). ``old_enum_key``: multitext
@@ -44,6 +49,9 @@ class Settings:
     strangers: bool = True
     see_through_phones: bool = True
     duplicate_control: bool = False
+    merge_within_request: bool = False
+    shuffle_answers: bool = False
+    partial_400: bool = False
     single_patch_answer: Literal["documented", "object", "embedded"] = "documented"
     deleted_leads: Literal["flag", "empty"] = "flag"
     old_enum_key: bool = False

@@ -13,6 +13,7 @@ from amocrm.sandbox.account.persons import Identity, identities
 from amocrm.sandbox.account.store import Account
 from amocrm.sandbox.api.drafts import Draft, draft_contact, draft_lead
 from amocrm.sandbox.api.leads import make_lead, rewrite_lead
+from amocrm.sandbox.api.patching import in_answer_order
 from amocrm.sandbox.api.request import Call
 from amocrm.sandbox.api.responses import Answer, as_json
 from amocrm.sandbox.api.validation import Problems, batch_of, request_id_of
@@ -45,7 +46,11 @@ def add_complex(call: Call) -> Answer:
         carriers = _carriers(account)
         for order in orders:
             order.known = _duplicates(account, carriers, order)
-    return as_json(200, [_carry_out(account, order) for order in orders])
+    if call.settings.merge_within_request:
+        rows = _merged(account, orders)
+    else:
+        rows = [_carry_out(account, order) for order in orders]
+    return as_json(200, in_answer_order(call, rows))
 
 
 def _read(account: Account, item: Json, request_id: str, problems: Problems) -> _Order:
@@ -89,6 +94,23 @@ def _read_contact(account: Account, model: Json, order: _Order, problems: Proble
         problems.no_choice(request_id, f"{prefix}id")
     else:
         order.contact_id = model["id"]
+
+
+def _merged(account: Account, orders: list[_Order]) -> list[Json]:
+    """Carry out all rows as if each saw the contacts of those before; one element for a lead."""
+    made: dict[Identity, Contact] = {}
+    rows: dict[int, Json] = {}
+    for order in orders:
+        mine = _identities_of(account, order)
+        order.known += [made[one] for one in sorted(mine) if one in made]
+        row = _carry_out(account, order)
+        if row["contact_id"] is not None:
+            made.update(dict.fromkeys(mine, account.contacts[row["contact_id"]]))
+        first = rows.setdefault(row["id"], row)
+        if first is not row:
+            first["request_id"] += row["request_id"]
+            first["merged"] = True
+    return list(rows.values())
 
 
 def _carry_out(account: Account, order: _Order) -> Json:

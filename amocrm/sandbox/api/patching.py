@@ -60,5 +60,10 @@ def patched(call: Call, name: EntityType, rows: Sequence[Json], *, documented: F
 
 def collection(call: Call, name: str, rows: Sequence[Json], *, path: str = "") -> Answer:
     """``rows`` under ``_embedded``, as answers to POST and PATCH have it."""
-    body = {"_links": links(call.base, path or name), "_embedded": {name: list(rows)}}
-    return as_json(200, body)
+    shown = in_answer_order(call, rows)
+    return as_json(200, {"_links": links(call.base, path or name), "_embedded": {name: shown}})
+
+
+def in_answer_order(call: Call, rows: Sequence[Json]) -> list[Json]:
+    """The rows of an answer to a batch; amoCRM does not promise the order they were sent in."""
+    return list(reversed(rows)) if call.settings.shuffle_answers else list(rows)

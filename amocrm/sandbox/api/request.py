@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -46,6 +46,19 @@ class Request:
     def base(self) -> str:
         """``http://host:port``, as the client knows this server."""
         return "http://" + self.headers.get("host", "127.0.0.1")
+
+    @property
+    def rows(self) -> list[Any]:
+        """What a write is about: the rows of a batch, one for an object, none without JSON."""
+        try:
+            body = self.json()
+        except ValueError:
+            return []
+        return body if isinstance(body, list) else [body]
+
+    def with_rows(self, rows: list[Any]) -> Request:
+        """The same request about these rows."""
+        return replace(self, body=json.dumps(rows).encode())
 
     def json(self) -> Any:
         """The body as JSON. Raises :class:`ValueError` if it is none."""

@@ -7,7 +7,9 @@ accounts were seen to send.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from amocrm.sandbox.account.model import Json
@@ -28,11 +30,15 @@ class Answer:
 
 
 class Refusal(Exception):
-    """Raised by an endpoint to answer with an error; carries the :class:`Answer`."""
+    """Raised by an endpoint to answer with an error; carries the :class:`Answer`.
 
-    def __init__(self, answer: Answer) -> None:
+    ``named`` has the request ids of the rows that validation errors are about.
+    """
+
+    def __init__(self, answer: Answer, *, named: Collection[str] = ()) -> None:
         super().__init__(answer.status)
         self.answer = answer
+        self.named = frozenset(named)
 
 
 def as_json(status: int, body: Any, *, content_type: str = HAL) -> Answer:
@@ -96,21 +102,29 @@ def invalid(errors: dict[str, list[Json]]) -> Answer:
     return problem(400, "Bad Request", "Request validation failed", **{"validation-errors": rows})
 
 
-def _page(status: str) -> bytes:
-    return (
-        f"<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n"
-        f"<center><h1>{status}</h1></center>\r\n<hr><center>nginx</center>\r\n"
+def phrase_of(status: int) -> str:
+    """What a status is called."""
+    return next((one.phrase for one in HTTPStatus if one == status), "Unknown")
+
+
+def nginx_page(status: int) -> Answer:
+    """The page of nginx, which stands before amoCRM."""
+    title = f"{status} {phrase_of(status)}"
+    text = (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
+        f"<center><h1>{title}</h1></center>\r\n<hr><center>nginx</center>\r\n"
         "</body>\r\n</html>\r\n"
-    ).encode()
+    )
+    return Answer(status, text.encode(), HTML)
 
 
 def throttled(*, form: str, retry_after: int) -> Answer:
     """429 as amocrm.ru (``html``) or Kommo (``json``, pause in seconds in the body) sends it."""
     if form == "json":
         return problem(429, "Too Many Requests", "Request limit exceeded", retry_after=retry_after)
-    return Answer(429, _page("429 Too Many Requests"), HTML)
+    return nginx_page(429)
 
 
 def blocked() -> Answer:
     """403 for everything, after too many 429."""
-    return Answer(403, _page("403 Forbidden"), HTML)
+    return nginx_page(403)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from amocrm.sandbox.account.store import Account
 from amocrm.sandbox.api import account, complex, contacts, leads, links, notes
@@ -15,6 +16,7 @@ from amocrm.sandbox.api.responses import (
     not_found,
     unauthorized,
 )
+from amocrm.sandbox.api.validation import request_id_of
 from amocrm.sandbox.settings import Settings
 
 Endpoint = Callable[[Call], Answer]
@@ -79,8 +81,22 @@ def answer(account: Account, settings: Settings, request: Request) -> Answer:
             continue
         ids = tuple(int(one) for one in found.groups())
         with account.lock:
+            call = Call(account, settings, request, ids)
             try:
-                return endpoint(Call(account, settings, request, ids))
+                return endpoint(call)
             except Refusal as refusal:
+                if settings.partial_400 and refusal.named:
+                    _carry_out_others(endpoint, call, refusal.named)
                 return refusal.answer
     return method_not_allowed() if known else not_found()
+
+
+def _carry_out_others(endpoint: Endpoint, call: Call, named: Collection[str]) -> None:
+    """Carry out the rows of a batch that no validation error names; nobody hears of it."""
+    others = [
+        item
+        for place, item in enumerate(call.request.rows)
+        if request_id_of(item, place) not in named
+    ]
+    if others:
+        endpoint(replace(call, request=call.request.with_rows(others)))

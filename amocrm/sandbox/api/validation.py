@@ -1,6 +1,6 @@
 """Reading what a client sent: everything is checked before anything is written.
 
-One bad field rejects the whole request. The form of the refusal:
+One bad field rejects the whole request, but for ``partial_400``. The form of the refusal:
 amocrm.ru/developers → Справочник ошибок и ответов API.
 """
 
@@ -36,7 +36,7 @@ class Problems:
     def refuse(self) -> None:
         """Raise :class:`Refusal` if anything was noted."""
         if self._found:
-            raise Refusal(invalid(self._found))
+            raise Refusal(invalid(self._found), named=self._found)
 
 
 def body_of(call: Call) -> Any:
