@@ -18,6 +18,7 @@ from amocrm.sandbox.control_api import PREFIX, control
 from amocrm.sandbox.faults import Rule
 from amocrm.sandbox.pages.board import page
 from amocrm.sandbox.sandbox import Sandbox
+from amocrm.sandbox.settings import Settings
 from amocrm.sandbox.strangers import is_for_this_machine
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,10 @@ class Handler(BaseHTTPRequestHandler):
         entry = self.sandbox.log_request(request, request_id)
         refusal = self.sandbox.throttle.admit(self.sandbox.settings)
         generation = self.sandbox.account.generation
-        rule = None if refusal else self.sandbox.faults.pick(request)
+        rule = None
+        if refusal is None:
+            rule = self.sandbox.faults.pick(request)
+            self.sandbox.pause(_latency(self.sandbox.settings, request))
         if refusal is not None:
             self._finish(refusal, entry)
         elif rule is None:
@@ -162,6 +166,12 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """What the base class would print goes to the log."""
         logger.debug(format, *args)
+
+
+def _latency(settings: Settings, request: Request) -> float:
+    """Seconds that the request takes before it is carried out, nobody else waiting for it."""
+    rows = len(request.rows) if settings.latency_per_row else 0
+    return settings.latency + rows * settings.latency_per_row
 
 
 def _prescribed(rule: Rule) -> Answer:

@@ -17,9 +17,11 @@ class Settings:
     ``query``): a change feed that comes late. By its id, and among the notes of its lead,
     it is there at once. ``rps`` requests allowed in any sliding second, 0 for no limit.
     After ``abuse_429s`` refusals within ``abuse_window`` seconds everything is answered 403
-    for ``block_seconds``.
-    ``throttle_format`` is how a 429 looks: nginx's page, or Kommo's JSON with
-    ``retry_after`` seconds. ``strangers``: search also returns partial matches.
+    for ``block_seconds``. ``latency`` seconds that every request takes which the limits let
+    through, and ``latency_per_row`` more for each row of a write (an object is one);
+    requests of several connections wait at once. ``throttle_format`` is how a 429 looks:
+    nginx's page, or Kommo's JSON with ``retry_after`` seconds. ``strangers``: search also
+    returns partial matches.
     ``see_through_phones``: search compares digits, not the phone as typed.
     ``duplicate_control``: amoCRM's own, in ``/leads/complex`` only.
     ``merge_within_request``: rows of one ``/leads/complex`` that share an e-mail or phone
@@ -44,6 +46,8 @@ class Settings:
     abuse_429s: int = 20
     abuse_window: float = 10.0
     block_seconds: float = 60.0
+    latency: float = 0.0
+    latency_per_row: float = 0.0
     throttle_format: Literal["html", "json"] = "html"
     retry_after: int = 300
     strangers: bool = True
