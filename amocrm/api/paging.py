@@ -9,9 +9,11 @@ not notice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Generic, TypeVar
 
+from amocrm.api import crm_clock
 from amocrm.errors import RetryLater
 from amocrm.log_context import get_logger
 
@@ -28,10 +30,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """One page. ``has_next`` is what ``_links.next`` says: a short page need not be the last."""
+    """One page. ``has_next`` is what ``_links.next`` says: a short page need not be the last.
+
+    ``asked_at`` is when it was asked for at the latest, by amoCRM's clock.
+    """
 
     rows: list[T]
     has_next: bool
+    asked_at: datetime = field(default_factory=crm_clock.surely_past)
 
 
 class PartSize:
@@ -87,16 +93,13 @@ def whole_page(fetch: Callable[[int, int], Page[T]], page: int) -> Page[T]:
 
 def _in_parts(fetch: Callable[[int, int], Page[T]], page: int, size: int) -> Page[T]:
     parts = PAGE_SIZE // size
-    rows: list[T] = []
-    has_next = True
-    for number in range((page - 1) * parts + 1, page * parts + 1):
-        part = fetch(size, number)
-        rows += part.rows
-        has_next = part.has_next
-        if not has_next:
-            break
+    first = (page - 1) * parts + 1
+    read = [fetch(size, first)]
+    while read[-1].has_next and len(read) < parts:
+        read.append(fetch(size, first + len(read)))
     part_size.succeeded()
-    return Page(rows, has_next)
+    rows = [row for part in read for row in part.rows]
+    return Page(rows, read[-1].has_next, read[0].asked_at)
 
 
 def each(fetch: Callable[[int], Page[T]], *, most_pages: int, what: str = "") -> Iterator[T]:

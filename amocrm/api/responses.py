@@ -7,10 +7,12 @@ the JSON form of 429; the rows that no page documents were seen on live accounts
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
+from amocrm.api import crm_clock
 from amocrm.errors import (
     AccountPaused,
     AmoError,
@@ -36,7 +38,7 @@ class ApiResponse:
     """One answer as received.
 
     ``body`` is ``None`` where it is empty or not JSON; ``text`` is how it begins, without the
-    tags of HTML.
+    tags of HTML. ``asked_at`` is when the call began at the latest, by amoCRM's clock.
     """
 
     status: int
@@ -44,6 +46,7 @@ class ApiResponse:
     text: str
     request_id: str
     retry_after: float | None = None
+    asked_at: datetime = field(default_factory=crm_clock.surely_past)
 
     @property
     def is_json(self) -> bool:

@@ -23,11 +23,13 @@ class UnreadableAnswer(ValueError):
 
 @dataclass(frozen=True)
 class Contact:
-    """A contact with its e-mails and phones as typed, and the ids of its leads."""
+    """A contact with its e-mails and phones as typed, and the ids of its leads where those were
+    asked for."""
 
     id: int
     name: str
     created_at: datetime
+    updated_at: datetime
     emails: tuple[str, ...]
     phones: tuple[str, ...]
     lead_ids: tuple[int, ...]
@@ -42,6 +44,7 @@ class Contact:
                 id=int(body["id"]),
                 name=str(body.get("name") or ""),
                 created_at=_moment(body["created_at"]),
+                updated_at=_moment(body["updated_at"]),
                 emails=values_of(fields, "EMAIL"),
                 phones=values_of(fields, "PHONE"),
                 lead_ids=tuple(int(lead["id"]) for lead in embedded(body, "leads")),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,7 @@ from typing import Any
 import requests
 import urllib3
 
+from amocrm.api import crm_clock
 from amocrm.api.deadline import DeadlineAdapter, limited_to
 from amocrm.api.responses import ApiResponse
 from amocrm.api.tokens import TokenSource
@@ -92,6 +94,7 @@ class Exchange:
         self, method: str, path: str, params: Mapping[str, Any] | None, body: Any
     ) -> ApiResponse:
         token = self._tokens.get()
+        began = time.monotonic()
         response = self._session.request(
             method,
             f"{self._base_url}/api/v4/{path}",
@@ -105,7 +108,8 @@ class Exchange:
         with contextlib.closing(response):
             content = b"".join(_chunks(response))
         # A proxy may answer with the request that it refuses: nobody is told the token.
-        return api_response(response, content.replace(token.encode(), b"[secret]"))
+        content = content.replace(token.encode(), b"[secret]")
+        return api_response(response, content, took=time.monotonic() - began)
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:
@@ -117,8 +121,8 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
         yield chunk
 
 
-def api_response(response: requests.Response, content: bytes) -> ApiResponse:
-    """What the table of answers looks at."""
+def api_response(response: requests.Response, content: bytes, *, took: float = 0) -> ApiResponse:
+    """What the table of answers looks at. ``took``: seconds from the call to the whole answer."""
     try:
         body = json.loads(content) if content else None
     except (ValueError, RecursionError):
@@ -130,6 +134,7 @@ def api_response(response: requests.Response, content: bytes) -> ApiResponse:
         text=(text if body is not None else _TAGS.sub(" ", text)).strip()[:LONGEST_TEXT],
         request_id=response.headers.get("X-Request-Id", "")[:LONGEST_REQUEST_ID],
         retry_after=_retry_after(response.headers.get("Retry-After"), body),
+        asked_at=crm_clock.asked_at(response.headers.get("Date"), took),
     )
 
 

@@ -133,7 +133,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer, *, request_id: str = "", byte_delay: float = 0.0) -> None:
         reason = phrase_of(answer.status)
-        headers = {"Server": "nginx", "Date": self.date_time_string()}
+        headers = {"Server": "nginx", "Date": self._date()}
         if answer.status != 204:
             charset = "" if "charset" in answer.content_type else "; charset=utf-8"
             headers["Content-Type"] = f"{answer.content_type}{charset}"
@@ -155,6 +155,10 @@ class Handler(BaseHTTPRequestHandler):
                 return
             self.connection.sendall(whole[place : place + 1])
             self.sandbox.pause(byte_delay)
+
+    def _date(self) -> str:
+        """By the account's clock, which is also that of its rows."""
+        return self.date_time_string(self.sandbox.clock.stamp())
 
     def _reset(self) -> None:
         """Close so that the peer gets a RST, not a FIN."""

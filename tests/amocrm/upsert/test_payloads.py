@@ -52,7 +52,13 @@ def lead(**changes: Any) -> Lead:
 
 def contact(*fields: dict[str, Any]) -> Contact:
     return Contact.parse(
-        {"id": 5, "name": "A", "created_at": 1, "custom_fields_values": list(fields)}
+        {
+            "id": 5,
+            "name": "A",
+            "created_at": 1,
+            "updated_at": 1,
+            "custom_fields_values": list(fields),
+        }
     )
 
 
