@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from amocrm import conf, ledger, mirror
+from amocrm import ledger, mirror
+from amocrm.account.carried import carried_by
 from amocrm.api import paging
 from amocrm.api.schemas import Contact, Lead, newest_first
 from amocrm.counters import Event, count
 from amocrm.errors import GoAlone
-from amocrm.identity import IdentityKey, identities, printed_email, printed_phone
+from amocrm.identity import IdentityKey, printed_email, printed_phone
 from amocrm.ledger import CreationPending, duplicates
 from amocrm.log_context import get_logger
 from amocrm.upsert.context import Searched, StartOver, Together, UpsertContext
@@ -186,16 +187,6 @@ def active_leads(context: UpsertContext, contacts: Iterable[Contact]) -> list[Le
     ids = {lead_id for contact in contacts for lead_id in contact.lead_ids}
     leads = (context.crm.lead(lead_id) for lead_id in sorted(ids, reverse=True))
     return [lead for lead in leads if lead and lead.is_active(pipeline_id)]
-
-
-def carried_by(contact: Contact, settings: conf.AmoSettings) -> frozenset[IdentityKey]:
-    """The e-mails and phones on a contact, as the ledger knows them."""
-    return identities(
-        emails=contact.emails,
-        phones=contact.phones,
-        region=settings.phone_region,
-        ignored=settings.ignored_identities,
-    )
 
 
 def is_theirs(context: UpsertContext, contact: Contact) -> bool:

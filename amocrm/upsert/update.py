@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from amocrm import ledger
+from amocrm.account.carried import carried_by
 from amocrm.api.schemas import Contact, Lead
 from amocrm.errors import Refused, Rejected
 from amocrm.identity import IdentityKey
@@ -87,5 +88,5 @@ def _append(context: UpsertContext, contact: Contact, missing: frozenset[Identit
 
 
 def _missing(context: UpsertContext, contacts: list[Contact]) -> frozenset[IdentityKey]:
-    carried = [lookup.carried_by(contact, context.settings) for contact in contacts]
+    carried = [carried_by(contact, context.settings) for contact in contacts]
     return context.named_theirs.difference(*carried)
