@@ -8,8 +8,6 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +16,7 @@ from amocrm.admin.common import ModelAdmin, ReadOnly
 from amocrm.diagnostics.duplicate_search import last_search
 from amocrm.ledger import duplicates
 from amocrm.models import DuplicateLead
+from amocrm.text import times
 
 
 class _DealtWithFilter(admin.SimpleListFilter):
@@ -93,8 +92,7 @@ class DuplicateLeadAdmin(ReadOnly, ModelAdmin):
         """Who has dealt with it, and when."""
         if duplicate.dealt_with_at is None:
             return "—"
-        at = timezone.localtime(duplicate.dealt_with_at)
-        return f"{duplicate.dealt_with_by}, {date_format(at, 'd.m.Y H:i')}"
+        return f"{duplicate.dealt_with_by}, {times.shown(duplicate.dealt_with_at)}"
 
     @admin.display(description=_("recorded lead"))
     def kept_lead(self, duplicate: DuplicateLead) -> str | SafeString:

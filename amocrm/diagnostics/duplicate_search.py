@@ -7,10 +7,8 @@ nothing in the CRM.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from amocrm import conf, ledger
@@ -28,6 +26,7 @@ from amocrm.diagnostics.duplicate_scan import (
 from amocrm.errors import AmoError, Refused
 from amocrm.ledger import contact_key, duplicates, proposals
 from amocrm.models import DuplicateSearch, Person
+from amocrm.text import times
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def last_search() -> str:
                 "%(leads)d active leads)."
             )
             % {
-                "time": _shown(search.finished_at),
+                "time": times.shown(search.finished_at),
                 "people": search.people,
                 "leads": search.active_leads,
             }
@@ -96,7 +95,7 @@ def last_search() -> str:
     if search.failed_at:
         sentences += [
             _("The search of %(time)s failed: %(error)s")
-            % {"time": _shown(search.failed_at), "error": search.error}
+            % {"time": times.shown(search.failed_at), "error": search.error}
         ]
     return " ".join(sentences)
 
@@ -107,7 +106,7 @@ def _find(settings: conf.AmoSettings, report: Report) -> Duplicates:
         if schema is None:
             advice = _("Run manage.py amocrm_check: it shows which there are.")
             raise Refused(f"{faults.no_pipeline(settings)} {advice}")
-        scanned = scan(client, schema.pipeline_id, report)
+        scanned = scan(client, settings, schema.pipeline_id, report)
         refresh_known_duplicates(client, scanned, schema.pipeline_id, settings.account)
     return Duplicates(people_with_duplicates(scanned, settings), len(scanned.leads))
 
@@ -135,7 +134,3 @@ def _enter(account: str, found: PersonWithDuplicates) -> bool:
 
 def _remember(account: str, **values: object) -> None:
     DuplicateSearch.objects.update_or_create(account=account, defaults=values)
-
-
-def _shown(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "d.m.Y H:i")
