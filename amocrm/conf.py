@@ -24,6 +24,7 @@ class AmoSettings:
     """What the app needs to know of its surroundings. Times are seconds unless typed otherwise."""
 
     base_url: str
+    is_local: bool  # an account on this machine: the sandbox
     access_token: str
     pipeline_id: int | None
     max_rps: float
@@ -36,6 +37,8 @@ class AmoSettings:
     ignored_identities: tuple[str, ...]
     person_max_identities: int
     identity_max_people: int
+    burst: str
+    burst_max_per_minute: int | None
     stages: Mapping[str, int | None]
     redis_enabled: bool
     redis_url: str
@@ -53,6 +56,7 @@ def current() -> AmoSettings:
     """The settings as they are now (tests override them)."""
     return AmoSettings(
         base_url=settings.AMOCRM_BASE_URL.rstrip("/"),
+        is_local=settings.AMOCRM_IS_LOCAL,
         access_token=settings.AMOCRM_ACCESS_TOKEN,
         pipeline_id=settings.AMOCRM_PIPELINE_ID,
         max_rps=settings.AMOCRM_MAX_RPS,
@@ -65,6 +69,8 @@ def current() -> AmoSettings:
         ignored_identities=tuple(settings.IGNORED_IDENTITIES),
         person_max_identities=settings.PERSON_MAX_IDENTITIES,
         identity_max_people=settings.IDENTITY_MAX_PEOPLE,
+        burst=settings.BURST,
+        burst_max_per_minute=settings.BURST_MAX_PER_MINUTE,
         stages={name: getattr(settings, name) for name in STAGE_SETTINGS},
         redis_enabled=settings.REDIS_ENABLED,
         redis_url=settings.REDIS_URL,

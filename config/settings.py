@@ -60,6 +60,9 @@ IGNORED_IDENTITIES = env.each(
 PERSON_MAX_IDENTITIES = env.integer("PERSON_MAX_IDENTITIES", 5, minimum=1, maximum=1000)
 IDENTITY_MAX_PEOPLE = env.integer("IDENTITY_MAX_PEOPLE", 5, minimum=1, maximum=100)
 
+BURST = env.choice("BURST", ("auto", "off"), "auto")
+BURST_MAX_PER_MINUTE = env.optional_integer("BURST_MAX_PER_MINUTE")
+
 LANDING_ALLOWED_ORIGINS = env.each("LANDING_ALLOWED_ORIGINS", values.origin)
 LANDING_THROTTLE = env.parsed("LANDING_THROTTLE", values.throttle, "60/min")
 PERSON_THROTTLE = env.parsed("PERSON_THROTTLE", values.throttle, "20/hour")
@@ -95,8 +98,8 @@ if SETTLE_SECONDS < 2 * AMOCRM_TIMEOUT + 5:
         f"SETTLE_SECONDS is {SETTLE_SECONDS}, less than twice AMOCRM_TIMEOUT plus 5"
         f" ({2 * AMOCRM_TIMEOUT + 5:g}): a call may still be under way then, so set at least that."
     )
-_crm_is_local = is_loopback(urlsplit(AMOCRM_BASE_URL).hostname)
-if AMOCRM_MAX_RPS > 7 and not _crm_is_local:
+AMOCRM_IS_LOCAL = is_loopback(urlsplit(AMOCRM_BASE_URL).hostname)
+if AMOCRM_MAX_RPS > 7 and not AMOCRM_IS_LOCAL:
     raise ConfigError(
         f"AMOCRM_MAX_RPS is {AMOCRM_MAX_RPS:g}: amoCRM blocks accounts that send more than 7"
         " requests a second, so set 7 or less."

@@ -86,6 +86,8 @@ ENVIRONMENT = {
     "IGNORED_IDENTITIES": "",
     "PERSON_MAX_IDENTITIES": "5",
     "IDENTITY_MAX_PEOPLE": "5",
+    "BURST": "off",  # what is asked of amoCRM besides would be counted by many tests
+    "BURST_MAX_PER_MINUTE": "",
     "LANDING_ALLOWED_ORIGINS": "https://landing.example",
     "LANDING_THROTTLE": "1000000/min",
     "PERSON_THROTTLE": "1000000/min",
