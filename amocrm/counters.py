@@ -40,6 +40,7 @@ class Event(StrEnum):
     DUPLICATE_FOUND = "duplicate_found"
     DUPLICATE_CLOSED = "duplicate_closed"
     LEAD_LEFT = "lead_left"
+    MIRROR_DISTRUSTED = "mirror_distrusted"
     STAGE_MISSING = "stage_missing"
     ACCOUNT_PAUSED = "account_paused"
     RATE_LIMITED = "rate_limited"

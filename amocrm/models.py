@@ -217,6 +217,54 @@ class DuplicateSearch(models.Model):
         return self.account
 
 
+class MirrorEntry(models.Model):
+    """One e-mail or phone that a contact in the CRM carries, as a keyed digest: nobody can read
+    from it who that is. ``seen_at`` is when amoCRM last showed it, by amoCRM's clock.
+
+    Only :mod:`amocrm.mirror` writes it, and :class:`MirrorState`.
+    """
+
+    account = models.CharField(max_length=255)
+    digest = models.CharField(max_length=32)
+    contact_id = models.BigIntegerField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        # Its index is also the one for looking up a digest.
+        constraints = (
+            models.UniqueConstraint(
+                fields=("account", "digest", "contact_id"), name="mirrored_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.digest} {self.contact_id}"
+
+
+class MirrorState(models.Model):
+    """How far an account's mirror may be relied upon. One row an account.
+
+    ``key`` tells which key its digests are made with. ``walking_at`` is when somebody was last seen
+    walking all contacts, ``walked_at`` when that was last completed: empty while the mirror is not
+    whole. By amoCRM's clock are ``walk_began_at``, when the last complete walk began, and
+    ``read_at``: every change made before that moment is in the mirror. ``lie`` is what it missed.
+    """
+
+    account = models.CharField(max_length=255, unique=True)
+    key = models.CharField(max_length=32, blank=True)
+    walking_at = models.DateTimeField(null=True)
+    walked_at = models.DateTimeField(null=True)
+    walk_began_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
+    comparisons = models.PositiveBigIntegerField(default=0)
+    lied_at = models.DateTimeField(null=True)
+    lie = models.CharField(max_length=255, blank=True)
+    lied_about = models.BigIntegerField(null=True)  # a contact
+
+    def __str__(self) -> str:
+        return self.account
+
+
 class Reminder(models.Model):
     """When something that lasts was last said in the log. One row for each such thing."""
 

@@ -65,6 +65,7 @@ COUNTER_NAMES = {
     "parted": _("parted"),
     "not_attached": _("not attached, gathered enough"),
     "names_too_many": _("names too many"),
+    "mirror_distrusted": _("mirror distrusted"),
     "lead_left": _("lead left alone"),
     "stage_missing": _("stage missing"),
     "account_paused": _("amoCRM paused"),

@@ -27,7 +27,7 @@ FLOORS = (
     {"amocrm.log_context", "amocrm.circuit_breaker", "amocrm.redis_clients", "amocrm.text"},
     {"amocrm.counters"},
     {"amocrm.api", "amocrm.locks"},
-    {"amocrm.account", "amocrm.ledger"},
+    {"amocrm.account", "amocrm.ledger", "amocrm.mirror"},
     {"amocrm.upsert"},
     {"amocrm.diagnostics"},
     {"amocrm.admin", "amocrm.apps", "amocrm.management"},

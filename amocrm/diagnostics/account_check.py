@@ -22,7 +22,7 @@ from amocrm.api import pause, rate_limit
 from amocrm.api.client import Client, connect
 from amocrm.api.schemas import Json
 from amocrm.api.tokens import source
-from amocrm.diagnostics import faults, phone_search
+from amocrm.diagnostics import faults, mirror_check, phone_search
 from amocrm.diagnostics.finding import Finding
 from amocrm.diagnostics.sample_lead import SampleLead, make_sample_lead
 from amocrm.errors import AmoError, OutcomeUnknown, Refused
@@ -72,6 +72,7 @@ def _asked_findings(settings: conf.AmoSettings, *, create_test_lead: bool) -> Fi
                 yield from step(client, settings)
             except AmoError as error:
                 yield faults.no_answer(settings, error)
+        yield mirror_check.finding(settings)
         sample = None
         if create_test_lead:
             sample, finding = _test_lead(client, settings)

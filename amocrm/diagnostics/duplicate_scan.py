@@ -7,34 +7,23 @@ managers or by other integrations are seen as well.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
 
-from amocrm import conf, ledger
+from amocrm import conf, ledger, mirror
+from amocrm.account.carried import carried_by
 from amocrm.api.client import Client
-from amocrm.api.paging import Page
 from amocrm.api.schemas import Contact, Lead, newest_first
-from amocrm.errors import ComeBack, RetryLater
+from amocrm.api.whole_list import every_row, patiently
 from amocrm.identity import IdentityKey
 from amocrm.ledger import contact_key, duplicates
-from amocrm.log_context import get_logger
 from amocrm.models import DuplicateLead
-from amocrm.upsert import lookup
 
-logger = get_logger(__name__)
-
-MOST_PAGES = 10_000  # of 250: an account with more than that is not ours to walk
 MOST_MISSED = 500  # leads that the list left out: deleted ones are on contacts, too
-MAX_ATTEMPTS = 20
-RETRY_SECONDS = 5.0
 _SQL_BATCH = 500
 
 Report = Callable[[str, int], None]
-T = TypeVar("T")
-Row = TypeVar("Row", Lead, Contact)
 
 
 @dataclass(frozen=True)
@@ -55,31 +44,35 @@ class ScanResult:
     contacts: dict[int, Contact] = field(default_factory=dict)
 
 
-def scan(client: Client, pipeline_id: int, report: Report) -> ScanResult:
-    """Walk all leads and contacts. ``report`` is told of each page: ``leads`` or ``contacts``,
-    and how many were read so far.
+def scan(
+    client: Client, settings: conf.AmoSettings, pipeline_id: int, report: Report
+) -> ScanResult:
+    """Walk all leads and contacts, and let the mirror see them. ``report`` is told of each page:
+    ``leads`` or ``contacts``, and how many were read so far.
 
-    Trouble that passes (a backoff, a busy limiter, a 5xx) is waited out; what does not pass is
-    raised after some minutes.
+    Waits out trouble that passes, and raises what does not (:mod:`amocrm.api.whole_list`).
     """
     scanned = ScanResult()
     seen: set[int] = set()
-    for lead in _walk(client.newest_leads, lambda so_far: report("leads", so_far)):
+    for lead in every_row(client.newest_leads, lambda so_far: report("leads", so_far)):
         seen.add(lead.id)
         if lead.is_active(pipeline_id):
             scanned.leads[lead.id] = lead
     most_seen = len(seen) + MOST_MISSED
     wanted = {contact_id for lead in scanned.leads.values() for contact_id in lead.contact_ids}
-    for contact in _walk(client.newest_contacts, lambda so_far: report("contacts", so_far)):
+    walk = mirror.Walk(settings)
+    contacts = walk.entering(client.newest_contacts)
+    for contact in every_row(contacts, lambda so_far: report("contacts", so_far)):
         missed = set(contact.lead_ids) - seen if len(seen) < most_seen else set()
         if missed and _take_missed(client, scanned, missed, pipeline_id):
             wanted.add(contact.id)
         seen |= missed
         if contact.id in wanted:
             scanned.contacts[contact.id] = contact
+    walk.complete(client)
     for contact_id in sorted(wanted - scanned.contacts.keys()):
         # The list leaves some out: contacts of leads that nobody accepted yet, for example.
-        found = _patiently(partial(client.contact, contact_id))
+        found = patiently(partial(client.contact, contact_id))
         if found is not None:
             scanned.contacts[contact_id] = found
     return scanned
@@ -88,7 +81,7 @@ def scan(client: Client, pipeline_id: int, report: Report) -> ScanResult:
 def _take_missed(client: Client, scanned: ScanResult, missed: set[int], pipeline_id: int) -> bool:
     """Ask for leads that the list left out, which shifts when one of its leads is deleted
     meanwhile; whether any of them is active."""
-    found = [_patiently(partial(client.lead, lead_id)) for lead_id in sorted(missed)]
+    found = [patiently(partial(client.lead, lead_id)) for lead_id in sorted(missed)]
     active = {lead.id: lead for lead in found if lead and lead.is_active(pipeline_id)}
     scanned.leads |= active
     return bool(active)
@@ -98,9 +91,7 @@ def people_with_duplicates(
     scanned: ScanResult, settings: conf.AmoSettings
 ) -> list[PersonWithDuplicates]:
     """Everybody with more than one active lead, who has the most first."""
-    carried = {
-        contact.id: lookup.carried_by(contact, settings) for contact in scanned.contacts.values()
-    }
+    carried = {contact.id: carried_by(contact, settings) for contact in scanned.contacts.values()}
     together = _Groups()
     for contact_id, keys in carried.items():
         for key in keys:
@@ -143,33 +134,9 @@ def refresh_known_duplicates(
     for person_id, lead_id in list(rows.values_list("person_id", "lead_id")):
         if lead_id in scanned.leads:
             continue
-        lead = _patiently(partial(client.lead, lead_id))
+        lead = patiently(partial(client.lead, lead_id))
         if lead is None or not lead.is_active(pipeline_id):
             duplicates.mark_closed(person_id, lead_id)
-
-
-def _walk(fetch: Callable[[int], Page[Row]], report: Callable[[int], None]) -> Iterator[Row]:
-    """Every row once, page by page, until a page is empty or brings nothing new."""
-    seen: set[int] = set()
-    for number in range(1, MOST_PAGES + 1):
-        page = _patiently(partial(fetch, number))
-        new = [row for row in page.rows if row.id not in seen]
-        if not new:
-            return
-        seen.update(row.id for row in new)
-        report(len(seen))
-        yield from new
-    logger.warning("🔎 More than %d pages: the rest is unread", MOST_PAGES)
-
-
-def _patiently(ask: Callable[[], T]) -> T:
-    for _attempt in range(MAX_ATTEMPTS - 1):
-        try:
-            return ask()
-        except (ComeBack, RetryLater) as error:
-            logger.info("🔎 Waiting to go on: %s", error)
-            time.sleep(RETRY_SECONDS)
-    return ask()
 
 
 class _Groups:

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from amocrm.counters import Event
 from amocrm.locks.history import Kind
+from amocrm.mirror import Readiness
 from leads.api.error_schema import Error, No, Yes
 from locks_admin.monitor.lock_status import State
 
@@ -44,6 +45,10 @@ class Deliveries(Described):
         min_value=0, help_text="Accepted more than 30 s ago and not delivered."
     )
     oldest_undelivered_seconds = serializers.IntegerField(allow_null=True)
+    burst = serializers.ChoiceField(
+        [str(one) for one in Readiness],
+        help_text="Whether leads of many people at once are sent together.",
+    )
     paused = Paused(allow_null=True)
     undelivered_reason = serializers.CharField(
         required=False, allow_null=True, help_text="The most frequent reason, for staff."

@@ -69,6 +69,7 @@ def open_status(standing: Standing) -> Body:
             "oldest_due_seconds": deliveries.oldest_due_seconds,
             "undelivered": backlog.count,
             "oldest_undelivered_seconds": backlog.oldest_seconds,
+            "burst": str(deliveries.burst),
             "paused": _paused(deliveries.paused),
         },
         # An update takes more requests than a new lead: who counts them knows which it was.

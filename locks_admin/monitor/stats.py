@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from django.db.models import Count, Min
 from django.utils import timezone
 
+from amocrm import conf, mirror
 from amocrm.api import pause, rate_limit
 from amocrm.api.pause import AccountPause
 from amocrm.errors import LockUnavailable
 from amocrm.locks import inventory
 from amocrm.locks.health import Health
+from amocrm.mirror import Readiness
 from amocrm.redis_clients import REDIS_ERRORS
 from leads.delivery import backlog, lease
 from leads.delivery.backlog import Backlog
@@ -23,7 +25,8 @@ class Deliveries:
     """``due``: should be tried now and nobody is at it; ``waiting``: for somebody's lock.
 
     ``oldest_due_seconds`` is how long the one longest due has been so, ``None`` without any.
-    ``backlog`` is who was accepted a while ago, whatever they wait for.
+    ``backlog`` is who was accepted a while ago, whatever they wait for. ``burst``: whether leads of
+    many people may be sent together.
     """
 
     due: int
@@ -32,6 +35,7 @@ class Deliveries:
     oldest_due_seconds: int | None
     paused: AccountPause | None
     backlog: Backlog
+    burst: Readiness
 
     @property
     def oldest_due_ms(self) -> int | None:
@@ -51,6 +55,7 @@ def deliveries() -> Deliveries:
         oldest_due_seconds=due["oldest"] and int((now - due["oldest"]).total_seconds()),
         paused=pause.current(),
         backlog=backlog.current(),
+        burst=mirror.readiness(conf.current()),
     )
 
 

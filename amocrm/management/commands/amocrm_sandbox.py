@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from amocrm import conf, ledger
+from amocrm import conf, ledger, mirror
 from amocrm.sandbox.cli import DEFAULT_PORT, CannotStart, add_arguments, serve
 
 
@@ -54,6 +54,7 @@ class Command(BaseCommand):
         """The account is empty at every start: what the ledger knows of it is no longer so."""
         try:
             forgotten = ledger.forget_account(conf.current().account)
+            mirror.forget_account(conf.current().account)
         except DatabaseError:  # not migrated yet: it knows nobody
             return
         if forgotten:

@@ -10,10 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from amocrm import conf, ledger
+from amocrm.api import whole_list
 from amocrm.api.client import Client
 from amocrm.api.paging import Page
 from amocrm.api.schemas import Lead
-from amocrm.diagnostics import duplicate_scan
 from amocrm.identity import identities
 from amocrm.models import DuplicateLead, Person
 from amocrm.sandbox.server import RunningSandbox
@@ -28,7 +28,7 @@ SECOND_PIPELINE = 3177730
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duplicate_scan, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(whole_list, "RETRY_SECONDS", 0.05)
 
 
 def run(*options: str) -> tuple[int, str, str]:
@@ -211,7 +211,7 @@ def test_trouble_that_passes_is_waited_out(sandbox: RunningSandbox) -> None:
 def test_trouble_that_does_not_pass_is_not_taken_for_nobody(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(duplicate_scan, "MAX_ATTEMPTS", 2)
+    monkeypatch.setattr(whole_list, "MAX_ATTEMPTS", 2)
     sandbox.control.fault("answer", path="/api/v4/leads", status=502, body="<html>", times=-1)
     with pytest.raises(CommandError) as raised:
         run()

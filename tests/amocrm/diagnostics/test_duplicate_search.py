@@ -10,7 +10,7 @@ from django.core.management import CommandError
 from django.utils import translation
 
 from amocrm import conf, counters, ledger
-from amocrm.diagnostics import duplicate_scan
+from amocrm.api import whole_list
 from amocrm.diagnostics.duplicate_search import find_duplicates, last_search
 from amocrm.identity import identities
 from amocrm.ledger import PersonState, duplicates
@@ -104,7 +104,7 @@ def test_a_search_that_fails_is_said_beside_the_last_that_did_not(
     plant(sandbox, {"emails": ["a@b.kz"]}, leads=[[0], [0]])
     known("a@b.kz")
     run()
-    monkeypatch.setattr(duplicate_scan, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(whole_list, "MAX_ATTEMPTS", 1)
     sandbox.control.fault("answer", path="/api/v4/leads", status=502, body="<html>", times=-1)
     with pytest.raises(CommandError):
         run()

@@ -39,6 +39,7 @@ OPEN_DELIVERIES = {
     "oldest_due_seconds",
     "undelivered",
     "oldest_undelivered_seconds",
+    "burst",
     "paused",
 }
 
