@@ -30,6 +30,7 @@ from amocrm.mirror.expected import expect
 from amocrm.mirror.feed import catch_up
 from amocrm.mirror.state import (
     COMPARISONS,
+    WALK_AGAIN_AFTER,
     Readiness,
     Standing,
     distrust,
@@ -44,6 +45,7 @@ from amocrm.mirror.walking import Walk, walk
 
 __all__ = [
     "COMPARISONS",
+    "WALK_AGAIN_AFTER",
     "Readiness",
     "Standing",
     "Walk",

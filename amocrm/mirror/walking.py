@@ -87,6 +87,9 @@ class Walk:
         if not done.is_whole:
             logger.warning("🪞 More has changed during the walk than can be read: no mirror")
             return False
-        return state.complete_walk(
+        completed = state.complete_walk(
             self._settings, begun=self._begun, began_at=began_at, read_at=done.began_at
         )
+        if completed:
+            logger.info("🪞 All contacts were walked: the mirror is whole")
+        return completed
