@@ -17,6 +17,7 @@ from leads.delivery import backlog
 from leads.delivery.attempt import deliver
 from leads.delivery.dispatch import DELIVER_TASK
 from leads.delivery.fairness import deliver_next
+from leads.delivery.mirror_upkeep import CENSUS_TASK, look_after_mirror, tell_a_worker
 from leads.delivery.sweep import dispatch_due
 
 logger = logging.getLogger(__name__)
@@ -36,14 +37,17 @@ def deliver_submission(submission_id: str) -> None:
 
 @shared_task(name="leads.tasks.sweep")
 def sweep() -> None:
-    """Send the workers a message for each submission that is due; warn of what stays behind."""
+    """Send the workers a message for each submission that is due; warn of what stays behind;
+    look after the mirror."""
     dispatch_due()
     backlog.warn_if_late()
+    look_after_mirror(tell_a_worker)
 
 
-@shared_task(name="leads.tasks.find_duplicate_leads")
+@shared_task(name=CENSUS_TASK)
 def find_duplicate_leads() -> None:
-    """Every night: list people with more than one active lead in the admin, and warn of them."""
+    """Every night, and where there is no mirror: list people with more than one active lead in the
+    admin, and warn of them."""
     try:
         found = duplicate_search.find_duplicates()
     except AmoError as error:

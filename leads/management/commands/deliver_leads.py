@@ -18,6 +18,7 @@ from amocrm import log_context
 from amocrm.api import pause
 from leads.delivery import backlog
 from leads.delivery.connections import drop_old_connections
+from leads.delivery.mirror_upkeep import look_after_mirror, walk_beside
 from leads.delivery.recovery import add_extra_attempts_now
 from leads.delivery.sweep import deliver_due
 
@@ -79,6 +80,7 @@ class Command(BaseCommand):
                 drop_old_connections()
                 counts = deliver_due(_BATCH, is_stopped=is_stopped)
                 backlog.warn_if_late()
+                look_after_mirror(walk_beside)
             except Exception:
                 logger.exception("💥 This pass failed, the next one comes in %g s", seconds)
             if counts:

@@ -13,6 +13,7 @@ from unittest import mock
 
 import pytest
 import requests
+import time_machine
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from django.core.cache import cache
@@ -22,10 +23,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from pytest_django import Settings
 
-from amocrm import conf
+from amocrm import conf, mirror
 from amocrm.api import pause
 from amocrm.diagnostics import phone_search, sample_lead
-from amocrm.models import Person
+from amocrm.mirror import comparing
+from amocrm.models import MirrorState, Person
 from amocrm.sandbox.server import RunningSandbox
 from tests.amocrm.api.test_tokens import jwt
 from tests.marked_texts import marked_texts
@@ -234,6 +236,36 @@ def test_a_pause_is_shown_and_stays(sandbox: RunningSandbox) -> None:
     assert finding["level"] == "warning"
     assert "the reason of the pause" in finding["text"]
     assert pause.current() is not None
+
+
+# --- are leads sent together? --------------------------------------------------------------------
+
+
+def test_the_mirror_is_told_of(sandbox: RunningSandbox, settings: Settings) -> None:
+    def burst() -> dict[str, Any]:
+        (found,) = findings()["burst"]
+        return found
+
+    assert "BURST=off" in burst()["text"]
+    settings.BURST = "auto"
+    assert burst()["text"].startswith("Each lead is sent by itself until")
+    assert "Contacts it knows: 0; all walked: not yet;" in burst()["text"]
+    contacts = [{"emails": ["a@b.kz"], "phones": ["+77770000001"]}, {"phones": ["+77770000001"]}]
+    first, _ = sandbox.control.seed(contacts=contacts)["contacts"]
+    with time_machine.travel("2026-11-24T22:03Z"):
+        call_command("find_duplicate_leads", "--json", stdout=io.StringIO())
+    MirrorState.objects.update(comparisons=3)
+    assert burst()["text"] == (
+        "When many people come at once, their leads are sent together. Contacts it knows: 2; all "
+        "walked: 25.11.2026 03:03; comparisons with the search that it has survived: 3 (3 are "
+        "enough)."
+    )
+    mirror.distrust(conf.current().account, comparing.UNKNOWN, contact_id=first)
+    found = burst()
+    assert (found["level"], "BURST=off" in found["fix"]) == ("warning", True)
+    assert f"did not know ({sandbox.url}/contacts/detail/{first})." in found["text"]
+    assert "comparisons with the search that it has survived: 0" in found["text"]
+    assert "поиск нашёл контакт, которого зеркало не знало" in run("--language", "ru")[1]
 
 
 # --- does the search see through a formatted phone? --------------------------------------------

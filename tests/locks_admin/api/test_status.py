@@ -17,10 +17,10 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
-from amocrm import counters
+from amocrm import conf, counters, mirror
 from amocrm.counters import Event
 from amocrm.locks import health
-from amocrm.models import AccountState
+from amocrm.models import AccountState, MirrorState
 from amocrm.sandbox.server import RunningSandbox
 from leads.delivery import attempt
 from leads.models import Submission
@@ -144,6 +144,21 @@ def test_status_counts_deliveries_and_tells_of_a_pause(settings: Settings, viewe
     assert 85 <= found["oldest_due_seconds"] <= 120
     assert found["paused"]["reason"] == "the token is not valid"
     assert found["paused"]["until"].endswith("Z")
+
+
+def test_status_says_whether_leads_are_sent_together(settings: Settings, db: None) -> None:
+    def burst() -> str:
+        found: str = client().get(URL).json()["deliveries"]["burst"]
+        return found
+
+    assert burst() == "off"
+    settings.BURST = "auto"
+    assert burst() == "learning"
+    mirror.Walk(conf.current())
+    MirrorState.objects.update(walked_at=timezone.now(), comparisons=3)
+    assert burst() == "ready"
+    mirror.distrust(conf.current().account, "a lie")
+    assert burst() == "distrusted"
 
 
 # --- who sees what -------------------------------------------------------------------------------
