@@ -103,6 +103,14 @@ def test_one_lie_loses_it(
     assert ANNA not in caplog.text
 
 
+def test_of_several_lies_the_first_is_kept_and_counted(db: None) -> None:
+    mirror.Walk(conf.current())
+    mirror.distrust(conf.current().account, "a lie", contact_id=1)
+    mirror.distrust(conf.current().account, "another", contact_id=2)
+    assert (row().lie, row().lied_about) == ("a lie", 1)
+    assert totals()["mirror_distrusted"] == 1
+
+
 def test_by_what_was_not_searched_for_it_need_not_be_known(
     crm: Client, grown_old: list[int]
 ) -> None:
