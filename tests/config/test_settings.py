@@ -70,6 +70,24 @@ def test_a_wrong_setting_is_one_sentence(
     assert "very-secret-value" not in sentence
 
 
+@pytest.mark.parametrize(
+    ("url", "is_local"),
+    [
+        ("http://127.0.0.1:3001", True),
+        ("http://localhost:3001", True),
+        ("http://[::1]:3001", True),
+        ("https://a.amocrm.ru", False),
+    ],
+)
+def test_only_an_account_on_this_machine_is_local(
+    monkeypatch: pytest.MonkeyPatch, url: str, is_local: bool
+) -> None:
+    monkeypatch.setenv("AMOCRM_BASE_URL", url)
+    monkeypatch.setenv("AMOCRM_MAX_RPS", "5")
+    read = runpy.run_path(str(PROJECT / "config" / "settings.py"))
+    assert read["AMOCRM_IS_LOCAL"] is is_local
+
+
 def test_the_bounds_themselves_are_allowed() -> None:
     changes = {"LOCK_TTL": "10", "SETTLE_SECONDS": "15", "AMOCRM_TIMEOUT": "5"}
     result = fresh("manage.py", "check", **changes, AMOCRM_ACCESS_TOKEN="x")
