@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from amocrm.api.client import Client
 from amocrm.api.paging import Page
 from amocrm.api.schemas import Contact
 from amocrm.errors import RetryLater
-from amocrm.mirror import walking
+from amocrm.mirror import entries, walking
 from amocrm.models import MirrorEntry, MirrorState
 from amocrm.sandbox.server import RunningSandbox
 from tests.amocrm.mirror.conftest import ANNA, PHONE, asked, known, plant, row
@@ -227,24 +228,39 @@ def test_a_walk_whose_mirror_was_begun_anew_completes_nothing(
 
 
 @pytest.mark.both_databases
-def test_of_walks_that_begin_at_once_one_empties_the_mirror(sandbox: RunningSandbox) -> None:
+def test_of_walks_that_begin_at_once_one_empties_the_mirror(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the second would remove what the first has entered meanwhile."""
     MirrorState.objects.create(account=conf.current().account, key="an older one")
-    start = threading.Barrier(4)
+    start, emptying = threading.Barrier(2), threading.Barrier(2)
+    emptied: list[str] = []
+    real = entries.remove_all
 
-    def one(number: int) -> None:
+    def remove_all(account: str) -> None:
+        with suppress(threading.BrokenBarrierError):  # the other one waits, as it should
+            emptying.wait(timeout=1)
+        real(account)
+        emptied.append(account)
+
+    monkeypatch.setattr(entries, "remove_all", remove_all)
+
+    def one(_: int) -> None:
         start.wait()
         mirror.Walk(conf.current())
-        MirrorEntry.objects.create(
-            account=conf.current().account,
-            digest=str(number),
-            contact_id=number,
-            seen_at=timezone.now(),
-        )
         connection.close()
 
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(one, range(4)))
-    assert MirrorEntry.objects.count() == 4
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, range(2)))
+    assert emptied == [conf.current().account]
+
+
+def test_entries_are_written_in_one_order(sandbox: RunningSandbox, walked: Do) -> None:
+    """Two who enter the same rows in different orders would wait for each other."""
+    plant(sandbox, *({"emails": [f"p{number}@b.kz"]} for number in range(50)))
+    walked()
+    written = list(MirrorEntry.objects.order_by("pk").values_list("digest", "contact_id"))
+    assert written == sorted(written)
 
 
 # Whether somebody should walk --------------------------------------------------------------------
