@@ -1,4 +1,4 @@
-"""Taking a form: one committed row, then a message to the workers."""
+"""Taking a form: one committed row, then a ring for the workers."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _announce(submission: Submission, named: Collection[IdentityKey]) -> None:
         counters.count(counters.Event.QUARANTINED)
     else:
         _log("📥 Accepted %s", submission, named)
-        bell.ring(submission.pk)
+        bell.ring()
 
 
 def _repeated(submission: Submission) -> Submission | None:

@@ -7,39 +7,46 @@ the order in which they came, so those of one sender may stand before everybody 
 from __future__ import annotations
 
 import logging
-from uuid import UUID
+import threading
+from datetime import datetime
+from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 
 from amocrm.diagnostics import duplicate_search
 from amocrm.errors import AmoError
 from leads.delivery import backlog
-from leads.delivery.attempt import deliver
-from leads.delivery.dispatch import DELIVER_TASK
-from leads.delivery.fairness import deliver_next
+from leads.delivery.dispatch import DELIVER_TASK, tell_workers
+from leads.delivery.gathering import deliver_next
 from leads.delivery.mirror_upkeep import CENSUS_TASK, look_after_mirror, tell_a_worker
-from leads.delivery.sweep import dispatch_due
+from leads.delivery.sweep import ring_if_due
 
 logger = logging.getLogger(__name__)
+_is_stopping = threading.Event()
+
+
+@worker_shutting_down.connect
+def _stop(**_: Any) -> None:
+    _is_stopping.set()
 
 
 @shared_task(name=DELIVER_TASK)
-def deliver_submission(submission_id: str) -> None:
-    """Make one attempt: for the submission whose turn it is, which need not be this one.
+def deliver_due(found_at: str) -> None:
+    """Deliver once whose turn it is; where more is due, tell the next worker first.
 
-    Each submission that becomes due sends a message, and each attempt takes one that is due, so
-    there are messages enough for all of them. Ours is left for when nothing is due by our clock,
-    which may be behind the one that found it so.
+    ``found_at`` is when whoever sent this found something due (ISO 8601).
     """
-    if deliver_next() is None:
-        deliver(UUID(submission_id))
+    deliver_next(
+        datetime.fromisoformat(found_at), ring_on=tell_workers, is_stopped=_is_stopping.is_set
+    )
 
 
 @shared_task(name="leads.tasks.sweep")
 def sweep() -> None:
-    """Send the workers a message for each submission that is due; warn of what stays behind;
-    look after the mirror."""
-    dispatch_due()
+    """Tell the workers that there is work, if something is due; warn of what stays behind; look
+    after the mirror."""
+    ring_if_due()
     backlog.warn_if_late()
     look_after_mirror(tell_a_worker)
 

@@ -76,10 +76,10 @@ def test_what_the_first_version_wrote_is_there_under_the_names_of_today() -> Non
     ]
     assert apps.get_model("amocrm", "AccountState").objects.get().backoff_until == rows["now"]
     submission = apps.get_model("leads", "Submission").objects.get(pk=rows["submission"])
-    assert submission.dispatched_at == submission.leased_until == rows["now"]
+    assert submission.leased_until == rows["now"]
     assert submission.lease_token == "web/1/x"
     assert submission.turn_at == submission.created_at
-    assert submission.remarks == []
+    assert (submission.remarks, submission.alone) == ([], False)
 
     back = migrated(FIRST)
     assert list(
@@ -98,3 +98,15 @@ def test_a_process_of_the_version_before_still_accepts_forms() -> None:
     old = before.get_model("leads", "Submission").objects.create(form="express", name="Test User")
 
     assert Submission.objects.get(pk=old.pk).remarks == []
+
+
+@pytest.mark.usefixtures("_at_the_newest_again")
+def test_a_process_that_names_submissions_in_its_messages_still_accepts_and_dispatches() -> None:
+    before = migrated([("leads", "0013_refused_kinds")])
+    after = migrated([("leads", "0014_there_is_work")])
+
+    model = before.get_model("leads", "Submission")
+    old = model.objects.create(form_id="express", name="Test User")
+    assert model.objects.filter(dispatched_at=None).update(dispatched_at=timezone.now()) == 1
+
+    assert not after.get_model("leads", "Submission").objects.get(pk=old.pk).alone

@@ -34,7 +34,7 @@ from typing import Any, Generic, TypeVar, cast
 from django.db import DatabaseError, transaction
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from amocrm import conf
+from amocrm import conf, mirror
 from amocrm.api import bulk
 from amocrm.api.bulk import Bulk, Call, Listed, bulk_of
 from amocrm.api.client import Client, connect
@@ -88,6 +88,12 @@ class _Size:
 
 
 size = _Size()
+
+
+def most_together() -> int:
+    """How many submissions may be delivered together now; 1: each alone."""
+    is_ready = mirror.readiness(conf.current()) is mirror.Readiness.READY
+    return size.now if is_ready else 1
 
 
 class _Filters:
@@ -263,6 +269,8 @@ class Together:
 
     def _ask_for_the_first(self, waiting: Sequence[_Member[Any]]) -> list[_Member[Any]]:
         """Ask for what belongs to the earliest kind; whose answers are there."""
+        if failed := [one for one in waiting if one.answer is not None]:
+            return failed  # while others were asked for one by one
         first = min(_turn(one.asks) for one in waiting)
         chosen = [one for one in waiting if _turn(one.asks) == first]
         for kind, members in _grouped(chosen):

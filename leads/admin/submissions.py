@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -19,7 +18,8 @@ from django.utils.translation import ngettext
 
 from amocrm.account.links import lead_url
 from leads import conf
-from leads.delivery import dispatch, lease
+from leads.delivery import lease
+from leads.delivery.bell import bell
 from leads.models import DeliveryAttempt, Submission
 from leads.remarks import sentence
 
@@ -191,14 +191,15 @@ class SubmissionAdmin(_SubmissionAdmin):
         what: Any,
     ) -> int:
         """Make due what ``change`` changes, and write down who did it; how many there were."""
-        changed = []
+        count = 0
         with transaction.atomic():
             for submission in queryset.order_by("pk"):
                 if change(submission):
                     self.log_change(request, submission, what)
-                    changed.append(submission.pk)
-            transaction.on_commit(partial(dispatch.dispatch, changed), robust=True)
-        return len(changed)
+                    count += 1
+            if count:
+                transaction.on_commit(bell.ring)
+        return count
 
 
 def _release(submission: Submission) -> bool:
@@ -217,6 +218,5 @@ def _revive(submission: Submission) -> bool:
             attempts=0,
             next_attempt_at=now,
             scheduled_at=None,
-            dispatched_at=None,
         )
     )

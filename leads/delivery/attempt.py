@@ -46,11 +46,22 @@ def deliver(
     ``DeliveryAttempt``; only errors of the database come out, and then the lease expires.
     """
     lease = Lease.acquire(submission_id)
-    if lease is None:
-        return None
-    submission = Submission.objects.select_related("form").get(pk=submission_id)
+    return None if lease is None else deliver_leased(lease, upsert=upsert, chance=chance)
+
+
+def deliver_leased(
+    lease: Lease, *, upsert: Upsert = upsert_lead, chance: Chance = random.random
+) -> DeliveryAttempt.Outcome:
+    """As :func:`deliver`, for a submission that is leased already."""
+    submission = Submission.objects.select_related("form").get(pk=lease.submission_id)
     with log_context.log_context(named=submission.named, reference=str(submission.pk)):
         return _deliver_leased(submission, lease, upsert, chance)
+
+
+def deliver_together(leases: list[Lease]) -> list[DeliveryAttempt.Outcome | None]:
+    """Attempt once to deliver all of these, of different people; how each ended, ``None`` where it
+    was put aside to go alone."""
+    return [deliver_leased(lease) for lease in leases]
 
 
 def _deliver_leased(
@@ -68,7 +79,7 @@ def _deliver_leased(
         outcome = _failed(error, submission, chance)
     except BaseException:  # the process is being stopped
         with suppress(LeaseLost, DatabaseError):
-            lease.release(dispatched_at=None)
+            lease.release()
         raise
     duration_ms = round((time.monotonic() - clock) * 1000)
     still_ours = _finish(submission, lease, outcome, started_at, duration_ms)

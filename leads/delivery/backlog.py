@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
+from amocrm.api import pause
 from amocrm.diagnostics import reminders
 from amocrm.log_context import get_logger
 from leads.models import Submission
@@ -29,8 +30,8 @@ WARN_EVERY = timedelta(minutes=1)
 @dataclass(frozen=True)
 class Backlog:
     """``count`` submissions have been undelivered for :data:`UNDELIVERED_AFTER` or more, the
-    oldest for ``oldest_seconds`` (``None`` without any). ``reason`` is the most frequent one, empty
-    where none has been tried: it may name people."""
+    oldest for ``oldest_seconds`` (``None`` without any). ``reason`` is the most frequent one; where
+    none has been tried that of the pause, if there is one: it may name people."""
 
     count: int = 0
     oldest_seconds: int | None = None
@@ -106,4 +107,7 @@ def _most_frequent_reason(rows: QuerySet[Submission]) -> str:
     reasons = rows.exclude(reason="").order_by().values_list("reason")
     # Of two that are as frequent always the same one: the page must not flicker.
     row = reasons.annotate(times=Count("pk")).order_by("-times", "reason").first()
-    return row[0] if row else ""
+    if row:
+        return str(row[0])
+    paused = pause.current()  # nothing is tried until it ends
+    return f"amoCRM is paused: {paused.reason}" if paused else ""

@@ -1,7 +1,7 @@
-"""Telling the workers that something is due, without ever waiting long or failing.
+"""Telling the workers that there is work, without ever waiting long or failing.
 
-The ``Submission`` row is the queue; a lost message costs one sweep. So dispatching has a
-connection of its own: half a second to connect, half a second for every answer, no retries
+The ``Submission`` row is the queue; a lost message costs one sweep. So telling has a connection of
+its own: half a second to connect, half a second for every answer, no retries
 (kombu otherwise waits for minutes for a server that accepts and never answers):
 ``DISPATCH_TRANSPORT_OPTIONS``. The process keeps it, for a new one costs ten times what a message
 does. A broker that did not answer is left alone for ten seconds by this process.
@@ -12,16 +12,15 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from celery import current_app
 
 from amocrm.circuit_breaker import CircuitBreaker
 from leads import conf
 
-DELIVER_TASK = "leads.tasks.deliver_submission"
+DELIVER_TASK = "leads.tasks.deliver_due"
 
 logger = logging.getLogger(__name__)
 breaker = CircuitBreaker(seconds=10)
@@ -62,41 +61,38 @@ class _KeptProducer:
 _kept = _KeptProducer()
 
 
-def can_dispatch() -> bool:
+def can_tell() -> bool:
     """Whether there is anybody to tell: workers are in use and the broker answered lately."""
     return conf.current().redis_enabled and not breaker.is_open
 
 
-def dispatch(submission_ids: Sequence[UUID]) -> int:
-    """Ask the workers to deliver these; how many were sent. Never raises, never waits long."""
-    if not submission_ids:
-        return 0
+def tell_workers(found_at: datetime) -> bool:
+    """Tell one worker that there was work at that time, by the clock of whoever found it; whether
+    that was sent. Never raises, never waits long."""
     with _kept.lock:
-        if not can_dispatch():  # or not any more: another thread found out meanwhile
-            return 0
+        if not can_tell():  # or not any more: another thread found out meanwhile
+            return False
         try:
-            return _send_each(submission_ids)
+            _send(found_at)
         except Exception as error:  # whatever it is, the sweep comes by anyway
             breaker.open()
             logger.warning(
-                "The workers could not be told of a submission (%s: %s); the next sweep does it",
+                "The workers could not be told that there is work (%s: %s); the next sweep does it",
                 type(error).__name__,
                 error,
             )
             _kept.drop()
-            return 0
+            return False
+        return True
 
 
-def _send_each(submission_ids: Sequence[UUID]) -> int:
+def _send(found_at: datetime) -> None:
     settings = conf.current()
-    producer = _kept.get(settings.dispatch_options)
-    for submission_id in submission_ids:
-        # By its name: the module of the tasks imports this one.
-        current_app.send_task(
-            DELIVER_TASK,
-            (str(submission_id),),
-            producer=producer,
-            retry=False,
-            expires=settings.dispatch_expires,
-        )
-    return len(submission_ids)
+    # By its name: the module of the tasks imports this one.
+    current_app.send_task(
+        DELIVER_TASK,
+        (found_at.isoformat(),),
+        producer=_kept.get(settings.dispatch_options),
+        retry=False,
+        expires=settings.dispatch_expires,
+    )

@@ -10,25 +10,15 @@ overtaken by those alone who come before its turn, at most a day later.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.db.models import QuerySet
-from django.utils import timezone
 
-from leads.delivery import lease
-from leads.delivery.attempt import deliver
-from leads.models import DeliveryAttempt, Submission
+from leads.models import Submission
 
 #: The turns of one sender's forms are this far apart, and none further from now than that.
 SPACING = timedelta(seconds=30)
 FURTHEST = timedelta(days=1)
-
-# Other workers choose at the same moment: each of these may be taken before we are.
-_CANDIDATES = 10
-
-Deliver = Callable[[UUID], DeliveryAttempt.Outcome | None]
 
 
 def turn_after(last: datetime | None, now: datetime) -> datetime:
@@ -39,19 +29,3 @@ def turn_after(last: datetime | None, now: datetime) -> datetime:
 def in_turn(rows: QuerySet[Submission]) -> QuerySet[Submission]:
     """``rows`` in the order in which they are to be delivered."""
     return rows.order_by("turn_at", "pk")
-
-
-def deliver_next(deliver: Deliver = deliver) -> DeliveryAttempt.Outcome | None:
-    """Attempt once to deliver the due submission whose turn it is; ``None`` if none is due."""
-    while candidates := _next():
-        for submission_id in candidates:
-            outcome = deliver(submission_id)
-            if outcome is not None:
-                return outcome
-        # Each of them was somebody else's by then, so the work goes on.
-    return None
-
-
-def _next() -> list[UUID]:
-    rows = in_turn(lease.due(timezone.now()))
-    return list(rows.values_list("pk", flat=True)[:_CANDIDATES])

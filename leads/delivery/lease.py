@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -22,11 +24,20 @@ from leads import conf
 from leads.models import Submission
 
 _LONGEST_HOST = 80  # characters that a token keeps of the host's name
+NOT_AHEAD = timedelta()
 
 
-def due(now: datetime) -> QuerySet[Submission]:
-    """Submissions whose next attempt is due and that nobody has leased."""
-    return free(now).filter(next_attempt_at__lte=now)
+def due(now: datetime, *, ahead: timedelta = NOT_AHEAD) -> QuerySet[Submission]:
+    """Submissions whose next attempt is due and that nobody has leased.
+
+    ``ahead`` is how far the clock is ahead of ours that found something due. What was not tried yet
+    is due by that clock; anything else waits by the clock of a worker, and would be tried again and
+    again as long as a clock that is ahead says so.
+    """
+    is_due = Q(next_attempt_at__lte=now)
+    if ahead:
+        is_due |= Q(next_attempt_at__lte=now + ahead, reason="")
+    return free(now).filter(is_due)
 
 
 def free(now: datetime) -> QuerySet[Submission]:
@@ -43,19 +54,31 @@ class Lease:
     token: str
 
     @classmethod
-    def acquire(cls, submission_id: UUID) -> Lease | None:
-        """Lease a submission; ``None`` if it is not due or leased already.
-
-        One that was dispatched counts as due: our clock may be behind the one that found it so.
-        """
+    def acquire(cls, submission_id: UUID, *, ahead: timedelta = NOT_AHEAD) -> Lease | None:
+        """Lease a submission; ``None`` if it is not due (see :func:`due`) or leased already."""
         now = timezone.now()
         token = token_prefix(socket.gethostname(), os.getpid()) + secrets.token_hex(8)
         acquired = (
-            free(now)
-            .filter(Q(next_attempt_at__lte=now) | Q(dispatched_at__isnull=False), pk=submission_id)
+            due(now, ahead=ahead)
+            .filter(pk=submission_id)
             .update(leased_until=now + conf.current().lease_time, lease_token=token)
         )
         return cls(submission_id, token) if acquired else None
+
+    @classmethod
+    def acquire_each(
+        cls, submission_ids: Sequence[UUID], *, ahead: timedelta = NOT_AHEAD
+    ) -> list[Lease]:
+        """Lease these in one transaction, whoever of them is due and nobody's; in their order."""
+        with transaction.atomic():
+            leases = {
+                submission_id: lease
+                for submission_id in sorted(submission_ids)  # in one order everywhere: no deadlocks
+                if (lease := cls.acquire(submission_id, ahead=ahead))
+            }
+        return [
+            leases[submission_id] for submission_id in submission_ids if submission_id in leases
+        ]
 
     def write(self, **values: Any) -> None:
         """Change the row if the lease still holds. Raises :class:`LeaseLost`."""

@@ -117,7 +117,7 @@ def failed(
 
 
 def _come_back(error: ComeBack, chance: Chance) -> dict[str, Any]:
-    # While the account is paused nothing is dispatched, so a few seconds are right for it as well:
+    # While the account is paused nothing is taken, so a few seconds are right for it as well:
     # everything is due the moment the pause ends.
     now = timezone.now()
     delay = come_back_delay(chance) if error.retry_after is None else error.retry_after
@@ -154,4 +154,4 @@ def _give_up(attempts: int) -> dict[str, Any]:
 
 
 def _no_longer_waiting() -> dict[str, Any]:
-    return {"waiting_for": "", "waiting_since": None, "dispatched_at": None}
+    return {"waiting_for": "", "waiting_since": None}

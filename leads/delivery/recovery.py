@@ -83,9 +83,7 @@ def add_extra_attempts(since: datetime) -> int:
 def add_extra_attempts_now() -> int:
     """Make due whatever waits for its next attempt, on top of its schedule; how many did."""
     now = timezone.now()
-    return _may_be_hastened(now).update(
-        scheduled_at=F("next_attempt_at"), next_attempt_at=now, dispatched_at=None
-    )
+    return _may_be_hastened(now).update(scheduled_at=F("next_attempt_at"), next_attempt_at=now)
 
 
 def _may_be_hastened(now: datetime) -> QuerySet[Submission]:
@@ -98,6 +96,6 @@ def _hasten(chosen: list[tuple[UUID, datetime]], now: datetime) -> int:
         return sum(
             _may_be_hastened(now)
             .filter(pk=pk, next_attempt_at__gt=at)
-            .update(scheduled_at=F("next_attempt_at"), next_attempt_at=at, dispatched_at=None)
+            .update(scheduled_at=F("next_attempt_at"), next_attempt_at=at)
             for pk, at in sorted(chosen)  # in one order everywhere: no deadlocks
         )

@@ -1,81 +1,52 @@
-"""Finding what is due: dispatching it to the workers, or delivering it in this process."""
+"""Finding what is due: telling the workers of it, or delivering it in this process."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
-from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from amocrm.account import probe
-from amocrm.api import pause
 from leads.delivery import dispatch, lease
-from leads.delivery.attempt import deliver
 from leads.delivery.connections import drop_old_connections
-from leads.delivery.fairness import Deliver, deliver_next, in_turn
-from leads.models import DeliveryAttempt, Submission
-
-#: Until then the message may still be on its way, or a worker at it.
-DISPATCH_AGAIN_AFTER = timedelta(seconds=30)
+from leads.delivery.gathering import Deliver, deliver_gathered, deliver_next, is_held_up
+from leads.models import DeliveryAttempt
 
 
-def dispatch_due(limit: int = 100) -> int:
-    """Dispatch at most ``limit`` due submissions that were not dispatched lately; how many.
+def ring_if_due() -> bool:
+    """Tell the workers that there is work, if anything is due; whether they were told.
 
-    First lets the account's pause be probed when that is due. While the account is paused or
-    the broker does not answer nothing is dispatched, so that all is due as soon as that ends.
+    First lets the account's pause be probed when that is due. While amoCRM is not to be asked or
+    the broker does not answer nobody is told, so that all is due as soon as that ends.
     """
     probe.probe_if_due()
-    if not dispatch.can_dispatch() or pause.current():
-        return 0
-    chosen = _choose(limit)
-    sent = dispatch.dispatch(chosen)
-    if sent < len(chosen):
-        Submission.objects.filter(pk__in=chosen).update(dispatched_at=None)
-    return sent
-
-
-def _choose(limit: int) -> list[UUID]:
+    if not dispatch.can_tell() or is_held_up():
+        return False
     now = timezone.now()
-    not_lately = Q(dispatched_at=None) | Q(dispatched_at__lt=now - DISPATCH_AGAIN_AFTER)
-    due = in_turn(lease.due(now).filter(not_lately))
-    ids = list(due.values_list("pk", flat=True)[:limit])
-    if not ids:
-        return []
-    chosen = set()
-    with transaction.atomic():
-        for submission_id in sorted(ids):  # in one order everywhere: no deadlocks
-            row = lease.due(now).filter(not_lately, pk=submission_id)
-            if row.update(dispatched_at=now):
-                chosen.add(submission_id)
-    return [submission_id for submission_id in ids if submission_id in chosen]
+    return lease.due(now).exists() and dispatch.tell_workers(now)
 
 
 def deliver_due(
     limit: int = 100,
     *,
-    deliver: Deliver = deliver,
+    deliver: Deliver = deliver_gathered,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Counter[str]:
-    """Deliver at most ``limit`` due submissions in this process; how many ended how.
+    """Deliver due submissions in this process until ``limit`` attempts are made; how many ended
+    how. A batch is not cut for the limit.
 
     For running without Celery. Each time it is the one whose turn it is by then. Stops between two
-    submissions when ``is_stopped()``.
+    deliveries when ``is_stopped()``.
     """
     counts: Counter[str] = Counter()
     probe.probe_if_due()
-    if pause.current():
-        return counts
     while counts.total() < limit and not is_stopped():
         drop_old_connections()
-        outcome = deliver_next(deliver)
-        if outcome is None:
+        outcomes = deliver_next(deliver=deliver, is_stopped=is_stopped)
+        if not outcomes:
             break
-        counts[outcome.value] += 1
-        if outcome == DeliveryAttempt.Outcome.PAUSED:
+        counts.update(outcome.value for outcome in outcomes if outcome)
+        if DeliveryAttempt.Outcome.PAUSED in outcomes:
             break
     return counts

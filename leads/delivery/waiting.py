@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.utils import timezone
 
 from amocrm import conf, ledger
-from leads.delivery import dispatch, lease
+from leads.delivery import lease
+from leads.delivery.bell import bell
 from leads.models import Submission
 
 
 def wake_next(submission: Submission) -> None:
-    """Make due and dispatch the oldest one of those that wait for this submission's person.
+    """Make due the oldest one of those that wait for this submission's person, and ring for it.
 
-    One, because they can only follow each other: its own end wakes the next one. A message that
-    gets lost, or one who begins to wait just now, costs no more than its own delay.
+    One, because they can only follow each other: its own end wakes the next one. A ring that gets
+    lost, or one who begins to wait just now, costs no more than its own delay.
     """
     now = timezone.now()
-    waiting = lease.free(now).filter(waiting_for__in=_lock_names(submission), dispatched_at=None)
+    waiting = lease.free(now).filter(waiting_for__in=_lock_names(submission))
     first = waiting.order_by("created_at", "pk").values_list("pk", flat=True).first()
-    if first is None:
-        return
-    woken = waiting.filter(pk=first).update(
-        next_attempt_at=now, dispatched_at=now if dispatch.can_dispatch() else None
-    )
-    if woken and not dispatch.dispatch([first]):
-        Submission.objects.filter(pk=first).update(dispatched_at=None)
+    if first is not None and waiting.filter(pk=first).update(next_attempt_at=now):
+        transaction.on_commit(bell.ring)
 
 
 def _lock_names(submission: Submission) -> set[str]:

@@ -75,7 +75,8 @@ class Submission(models.Model):
     )
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt at"), default=timezone.now)
-    dispatched_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # A batch has put it aside: it goes by itself until it is delivered or failed.
+    alone = models.BooleanField(default=False, db_default=False, editable=False)
     leased_until = models.DateTimeField(_("leased until"), null=True, blank=True)
     lease_token = models.CharField(_("leased by"), max_length=128, blank=True)
     waiting_for = models.CharField(_("waiting for lock"), max_length=512, blank=True)

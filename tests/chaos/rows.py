@@ -114,14 +114,14 @@ class Rows:
         """Try now what waits for longer than ``beyond``, and revive what failed; how many rows."""
         now = datetime.now(UTC)
         pulled = self.change(
-            "UPDATE leads_submission SET next_attempt_at = %s, dispatched_at = NULL"
+            "UPDATE leads_submission SET next_attempt_at = %s"
             " WHERE status = 'accepted' AND leased_until IS NULL AND next_attempt_at > %s",
             now,
             now + beyond,
         )
         return pulled + self.change(
-            "UPDATE leads_submission SET status = 'accepted', attempts = 0, next_attempt_at = %s,"
-            " dispatched_at = NULL WHERE status = 'failed'",
+            "UPDATE leads_submission SET status = 'accepted', attempts = 0, next_attempt_at = %s"
+            " WHERE status = 'failed'",
             now,
         )
 

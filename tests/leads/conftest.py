@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from leads.api.throttles import LandingThrottle, MemoryThrottle
 from leads.delivery import dispatch
+from leads.delivery.bell import bell
 from leads.delivery.dispatch import breaker
 from leads.forms import known
 from leads.limits import PersonLimit
@@ -19,6 +20,7 @@ from leads.models import Submission
 from tests.leads.forms import EXPRESS, PROFTEST
 
 Create = Callable[..., Submission]
+Told = Callable[[], int]
 
 
 @pytest.fixture(autouse=True)
@@ -52,16 +54,20 @@ def express() -> dict[str, Any]:
 
 
 @pytest.fixture
-def dispatched(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
-    """Everything that was dispatched."""
-    ids: list[UUID] = []
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    """How often the workers were told that there is work, once the bell is quiet."""
+    times: list[datetime] = []
 
-    def remember(submission_ids: list[UUID]) -> int:
-        ids.extend(submission_ids)
-        return len(submission_ids)
+    def remember(found_at: datetime) -> bool:
+        times.append(found_at)
+        return True
 
-    monkeypatch.setattr(dispatch, "dispatch", remember)
-    return ids
+    def count() -> int:
+        bell.wait()
+        return len(times)
+
+    monkeypatch.setattr(dispatch, "tell_workers", remember)
+    return count
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
@@ -18,7 +18,7 @@ from amocrm.errors import ComeBack, RetryLater
 from leads.admin.submissions import SubmissionAdmin
 from leads.delivery.attempt import deliver
 from leads.models import Submission
-from tests.leads.conftest import Create
+from tests.leads.conftest import Create, Told
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 LIST = "/admin/leads/submission/"
@@ -123,7 +123,7 @@ def test_a_failed_submission_is_delivered_again(
     client: Client,
     create: Create,
     operator: User,
-    dispatched: list[UUID],
+    told: Told,
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     failed = create(status="failed", attempts=11, lead_id=5, action="created", reason="Timeout")
@@ -141,7 +141,7 @@ def test_a_failed_submission_is_delivered_again(
     assert (failed.lead_id, failed.action) == (5, "created"), "what is known is kept"
     assert Submission.objects.get(pk=delivered.pk).status == "delivered"
     assert Submission.objects.get(pk=leased.pk).attempts == 3
-    assert dispatched == [failed.pk]
+    assert told() == int(settings.REDIS_ENABLED)
     assert LogEntry.objects.get().object_id == str(failed.pk)
     assert "1 заявка будет доставлена снова" in client.get(LIST).content.decode()
 
@@ -150,7 +150,7 @@ def test_what_waits_for_its_retry_is_tried_now(
     client: Client,
     create: Create,
     operator: User,
-    dispatched: list[UUID],
+    told: Told,
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     row = create(attempts=10, next_attempt_at=LATER, scheduled_at=LATER, reason="Timeout")
@@ -162,7 +162,7 @@ def test_what_waits_for_its_retry_is_tried_now(
     row.refresh_from_db()
     assert (row.status, row.attempts, row.scheduled_at) == ("accepted", 0, None)
     assert row.next_attempt_at <= timezone.now()
-    assert dispatched == [row.pk]
+    assert told() == int(settings.REDIS_ENABLED)
     assert LogEntry.objects.get().object_id == str(row.pk)
 
 

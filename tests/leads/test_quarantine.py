@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -16,6 +15,7 @@ from leads.delivery import lease
 from leads.delivery.mapping import lead_request
 from leads.models import Submission
 from leads.remarks import sentence
+from tests.leads.conftest import Told
 from tests.leads.forms import SUBMIT_URL
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,7 @@ def post(api: APIClient, **more: Any) -> Submission:
 )
 def test_what_looks_like_a_programs_is_kept_back_without_a_word(
     api: APIClient,
-    dispatched: list[UUID],
+    told: Told,
     more: dict[str, Any],
     code: str,
     django_capture_on_commit_callbacks: Any,
@@ -52,7 +52,7 @@ def test_what_looks_like_a_programs_is_kept_back_without_a_word(
         row = post(api, **more)
     assert (row.status, [one["code"] for one in row.remarks]) == ("quarantined", [code])
     assert not lease.due(row.next_attempt_at).exists()
-    assert dispatched == []
+    assert told() == 0
     assert counters.totals()["quarantined"] == 1
 
 
@@ -109,7 +109,7 @@ def act(client: Client, action: str, row: Submission) -> Any:
 
 
 def test_an_operator_releases_a_person_once(
-    api: APIClient, dispatched: list[UUID], django_capture_on_commit_callbacks: Any
+    api: APIClient, told: Told, django_capture_on_commit_callbacks: Any
 ) -> None:
     row = post(api, _gotcha="autofilled")
     client = staff("view_submission", "change_submission")
@@ -118,8 +118,9 @@ def test_an_operator_releases_a_person_once(
     assert row.status == "quarantined"
     with django_capture_on_commit_callbacks(execute=True):
         act(client, "release", row)
+        assert told() == 0, "it is not committed yet"
     row.refresh_from_db()
-    assert (row.status, dispatched) == ("accepted", [row.pk])
+    assert (row.status, told()) == ("accepted", 1)
     assert list(lease.due(row.next_attempt_at)) == [row]
     assert sentence(row.remarks[0]) in str(lead_request(row).note_lines)
     page = act(client, "release", row).content.decode()

@@ -15,18 +15,16 @@ def test_the_tasks_have_the_names_that_beat_knows() -> None:
     from config.celery import app
 
     scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    named = {tasks.deliver_submission.name, tasks.sweep.name, tasks.find_duplicate_leads.name}
+    named = {tasks.deliver_due.name, tasks.sweep.name, tasks.find_duplicate_leads.name}
     assert scheduled <= named
     assert named == {
-        "leads.tasks.deliver_submission",
+        "leads.tasks.deliver_due",
         "leads.tasks.sweep",
         "leads.tasks.find_duplicate_leads",
     }
 
 
-@pytest.mark.parametrize(
-    "task", [tasks.deliver_submission, tasks.sweep, tasks.find_duplicate_leads]
-)
+@pytest.mark.parametrize("task", [tasks.deliver_due, tasks.sweep, tasks.find_duplicate_leads])
 def test_a_message_that_is_lost_is_nothing_to_redeliver(task: Any) -> None:
     assert (task.acks_late, task.ignore_result) == (False, True)
 

@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
     help = (
         "Delivers to amoCRM what is due. Once, or with --watch in a loop until SIGTERM or Ctrl-C,"
-        " which it obeys between two submissions (a second one stops it at once)."
+        " which it obeys between two deliveries (a second one stops it at once)."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -45,7 +45,7 @@ def fresh(row: Submission) -> Submission:
 
 
 def assert_free(row: Submission) -> None:
-    assert (row.leased_until, row.lease_token, row.dispatched_at) == (None, "", None)
+    assert (row.leased_until, row.lease_token) == (None, "")
 
 
 def assert_due_in(row: Submission, seconds: float) -> None:
@@ -106,7 +106,7 @@ def test_the_crm_is_asked_with_what_was_sent(create: Create) -> None:
 def test_coming_back_uses_up_no_attempt(
     create: Create, error: errors.ComeBack, outcome: DeliveryAttempt.Outcome
 ) -> None:
-    row = create(attempts=3, dispatched_at=timezone.now())
+    row = create(attempts=3)
 
     assert deliver(row.pk, upsert=raising(error), chance=middle) == outcome
 

@@ -11,6 +11,8 @@ import time_machine
 from django.db import DatabaseError
 from django.utils import timezone
 
+from amocrm import conf
+from amocrm.api import pause
 from amocrm.diagnostics import reminders
 from leads import tasks
 from leads.delivery import backlog
@@ -47,6 +49,13 @@ def test_the_backlog_says_how_many_since_when_and_why(create: Create) -> None:
     found = backlog.current()
     assert (found.count, found.reason, found.is_late) == (4, "502", True)
     assert 300 <= (found.oldest_seconds or 0) < 310
+
+
+def test_what_came_during_a_pause_is_not_tried_and_has_its_reason(create: Create) -> None:
+    waiting(create, 40)
+    assert backlog.current().reason == ""
+    pause.begin(conf.current().account, "token", "The token was revoked")
+    assert backlog.current().reason == "amoCRM is paused: The token was revoked"
 
 
 def test_the_log_says_so_once_a_minute_whoever_asks(

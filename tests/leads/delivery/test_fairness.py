@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from uuid import UUID
 
 import pytest
@@ -17,16 +12,16 @@ from rest_framework.test import APIClient
 
 from amocrm.contract import LeadRequest, LeadResult, Progress
 from amocrm.sandbox.server import RunningSandbox
-from config.celery import WORKER_OPTIONS
-from leads import tasks
 from leads.api.throttles import LandingThrottle
 from leads.delivery import fairness, sweep
-from leads.delivery.attempt import deliver
+from leads.delivery.attempt import deliver_leased
+from leads.delivery.gathering import Outcomes, deliver_next
+from leads.delivery.lease import Lease
 from leads.intake import accept_submission
-from leads.models import DeliveryAttempt, Submission
+from leads.models import Submission
 from tests.leads.conftest import Create
 from tests.leads.forms import EXPRESS, SUBMIT_URL
-from tests.servers import end_with_parent
+from tests.leads.workers import worker
 from tests.waiting import wait_until
 
 SECOND = timedelta(seconds=1)
@@ -63,6 +58,10 @@ def upsert(request: LeadRequest, progress: Progress) -> LeadResult:
     return LeadResult(5, "created")
 
 
+def deliver(leases: list[Lease]) -> Outcomes:
+    return [deliver_leased(lease, upsert=upsert) for lease in leases]
+
+
 def delivered_before(submission_id: UUID) -> int:
     """How many were delivered before that one."""
     order = list(Submission.objects.filter(status="delivered").order_by("delivered_at"))
@@ -72,7 +71,7 @@ def delivered_before(submission_id: UUID) -> int:
 @pytest.fixture
 def _unheard(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker is told of a form."""
-    monkeypatch.setattr("leads.intake.bell.ring", lambda _: None)
+    monkeypatch.setattr("leads.intake.bell.ring", lambda: None)
 
 
 @pytest.mark.both_databases
@@ -81,12 +80,11 @@ def _unheard(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("how", ["in one pass", "one at a time"])
 def test_a_flood_of_one_address_delays_nobody_else(how: str) -> None:
     honest = flooded()
-    one = partial(deliver, upsert=upsert)
     if how == "in one pass":
-        sweep.deliver_due(limit=10, deliver=one)
+        sweep.deliver_due(limit=10, deliver=deliver)
     else:
         for _ in range(10):
-            fairness.deliver_next(one)
+            deliver_next(deliver=deliver)
     assert delivered_before(honest) == BEFORE_HONEST
 
 
@@ -96,10 +94,10 @@ def test_who_comes_during_a_pass_need_not_wait_for_its_end() -> None:
     flooded(60)
     newcomers: list[UUID] = []
 
-    def one(submission_id: UUID) -> DeliveryAttempt.Outcome | None:
+    def one(leases: list[Lease]) -> Outcomes:
         if not newcomers:
             newcomers.append(accept("192.0.2.7", 1000, timezone.now()))
-        return deliver(submission_id, upsert=upsert)
+        return deliver(leases)
 
     sweep.deliver_due(limit=5, deliver=one)
     assert Submission.objects.get(pk=newcomers[0]).status == "delivered"
@@ -111,31 +109,12 @@ def test_a_worker_takes_whose_turn_it_is_whatever_stands_before_in_the_broker(
     process_environment: dict[str, str], sandbox: RunningSandbox
 ) -> None:
     honest = flooded(40)
-    with worker(process_environment):
+    with worker(process_environment, "--concurrency", "1"):
         wait_until(
             lambda: Submission.objects.get(pk=honest).status == "delivered", "it is delivered"
         )
     assert delivered_before(honest) <= BEFORE_HONEST
     assert Submission.objects.filter(status="accepted").count() > 20
-
-
-@contextmanager
-def worker(environment: dict[str, str]) -> Iterator[None]:
-    """A Celery worker that does one thing at a time."""
-    command = ("-m", "celery", "-q", "--skip-checks", "-A", "config", "worker", *WORKER_OPTIONS)
-    process = subprocess.Popen(
-        [sys.executable, *command, "--concurrency", "1"],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=end_with_parent(),
-    )
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_the_turns_of_one_sender_are_apart_but_none_further_away_than_a_day() -> None:
@@ -161,32 +140,3 @@ def test_a_form_has_its_turn_behind_the_last_one_of_its_sender(
     assert turn(FLOOD) == last + 30 * SECOND
     assert turn(FLOOD) == last + 60 * SECOND
     assert turn(HONEST) < last
-
-
-@pytest.mark.django_db
-def test_whom_other_workers_take_first_is_theirs_and_the_next_one_is_ours(create: Create) -> None:
-    now = timezone.now()
-    rows = [create(turn_at=now + number * SECOND).pk for number in range(25)]
-
-    def one(submission_id: UUID) -> DeliveryAttempt.Outcome | None:
-        if submission_id == rows[-1]:
-            return DeliveryAttempt.Outcome.DELIVERED
-        Submission.objects.filter(pk=submission_id).update(leased_until=NEVER)
-        return None
-
-    assert fairness.deliver_next(one) == DeliveryAttempt.Outcome.DELIVERED
-    assert fairness.deliver_next(lambda _: DeliveryAttempt.Outcome.RETRY) is not None
-    Submission.objects.update(leased_until=NEVER)
-    assert fairness.deliver_next(one) is None
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_message_brings_its_own_where_nothing_is_due_by_our_clock(
-    create: Create, sandbox: RunningSandbox
-) -> None:
-    now = timezone.now()
-    row = create(next_attempt_at=now, dispatched_at=now)
-    with time_machine.travel(now - 120 * SECOND):
-        tasks.deliver_submission(str(row.pk))
-    row.refresh_from_db()
-    assert row.status == "delivered"

@@ -13,10 +13,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from unittest import mock
+from uuid import UUID
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -63,12 +64,29 @@ def test_what_is_leased_is_nobody_elses(create: Create) -> None:
 
 
 @pytest.mark.django_db
-def test_a_worker_whose_clock_is_behind_takes_what_a_sweep_has_dispatched(create: Create) -> None:
-    dispatched = create(next_attempt_at=timezone.now(), dispatched_at=timezone.now())
-    not_dispatched = create(next_attempt_at=timezone.now())
-    with time_machine.travel(timezone.now() - 120 * SECOND):
-        assert Lease.acquire(dispatched.pk) is not None
-        assert Lease.acquire(not_dispatched.pk) is None
+def test_a_worker_whose_clock_is_behind_takes_what_is_due_by_the_senders(create: Create) -> None:
+    now = timezone.now()
+    row, later = create(next_attempt_at=now), create(next_attempt_at=now + 10 * SECOND)
+    with time_machine.travel(now - 120 * SECOND, tick=False):
+        assert Lease.acquire(row.pk) is None
+        assert Lease.acquire(later.pk, ahead=120 * SECOND) is None
+        assert Lease.acquire(row.pk, ahead=120 * SECOND) is not None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"next_attempt_at": timezone.now() + 60 * SECOND, "reason": "502 Bad Gateway"},
+        {"leased_until": timezone.now() + 60 * SECOND},
+    ],
+    ids=["what waits for its retry", "what is leased"],
+)
+def test_a_sender_whose_clock_is_ahead_hastens_no_worker(
+    create: Create, values: dict[str, Any]
+) -> None:
+    """It would be tried again and again, until ours has come so far."""
+    assert Lease.acquire(create(**values).pk, ahead=240 * SECOND) is None
 
 
 @pytest.mark.django_db
@@ -163,6 +181,37 @@ def test_progress_is_kept_for_the_next_attempt(create: Create) -> None:
     assert (row.note_sent_at, progress.note_sent_at) == (None, None)
 
 
+@pytest.mark.django_db
+def test_several_are_leased_in_their_order_less_those_who_are_somebody_elses(
+    create: Create,
+) -> None:
+    rows = [create().pk for _ in range(5)]
+    assert Lease.acquire(rows[1]) is not None
+    leases = Lease.acquire_each(rows)
+    assert [lease.submission_id for lease in leases] == [rows[0], *rows[2:]]
+    assert len({lease.token for lease in leases}) == 4
+    assert Lease.acquire_each(rows) == []
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_of_several_either_all_are_leased_or_none(
+    create: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [create().pk for _ in range(3)]
+    acquire = Lease.acquire
+
+    def until_the_last(submission_id: UUID, **options: Any) -> Lease | None:
+        if submission_id == max(rows):
+            raise OperationalError("the connection is gone")
+        return acquire(submission_id, **options)
+
+    monkeypatch.setattr(Lease, "acquire", until_the_last)
+    with pytest.raises(OperationalError):
+        Lease.acquire_each(rows)
+    assert set(Submission.objects.values_list("lease_token", flat=True)) == {""}
+
+
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_of_twenty_threads_one_wins_each_submission(create: Create) -> None:
@@ -185,32 +234,35 @@ def test_of_twenty_threads_one_wins_each_submission(create: Create) -> None:
 _LEASE_AT_ONCE = """
 import sys, django
 django.setup()
-from django.db import connection
+from django.db import OperationalError, connection
 from uuid import UUID
 from leads.delivery.lease import Lease
 connection.ensure_connection()
 print("ready", flush=True)
 sys.stdin.readline()
-for pk in sys.argv[1:]:
-    if Lease.acquire(UUID(pk)):
-        print(pk)
+for first in range(2, len(sys.argv), size := int(sys.argv[1])):
+    for lease in Lease.acquire_each([UUID(pk) for pk in sys.argv[first : first + size]]):
+        print(lease.submission_id)
 """
 
 
 @pytest.mark.both_databases
+@pytest.mark.parametrize("at_once", [1, 10])
 def test_of_two_processes_one_wins_each_submission(
-    process_environment: dict[str, str], create: Create
+    process_environment: dict[str, str], create: Create, at_once: int
 ) -> None:
-    rows = [str(create().pk) for _ in range(20)]
+    rows = [str(create().pk) for _ in range(40)]
+    parts = [rows[first : first + at_once] for first in range(0, len(rows), at_once)]
+    other_way_round = [pk for part in parts for pk in reversed(part)]
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", _LEASE_AT_ONCE, *rows],
+            [sys.executable, "-c", _LEASE_AT_ONCE, str(at_once), *order],
             env=process_environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        for _ in range(2)
+        for order in (rows, other_way_round)
     ]
     for worker in workers:
         assert worker.stdout is not None

@@ -1,25 +1,25 @@
-"""What is due is dispatched, once in a while, and not for nothing."""
+"""The workers are told of what is due, once for all of it, and not for nothing."""
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from amocrm.api import pause
 from amocrm.conf import current
+from amocrm.models import AccountState
 from leads.delivery import dispatch, sweep
-from leads.delivery.fairness import Deliver
-from leads.models import DeliveryAttempt, Submission
-from tests.leads.conftest import Create
+from leads.delivery.gathering import Deliver, Outcomes
+from leads.delivery.lease import Lease
+from leads.models import DeliveryAttempt
+from tests.leads.conftest import Create, Told
 from tests.servers import RedisServer
 
 Outcome = DeliveryAttempt.Outcome
@@ -27,55 +27,64 @@ SECOND = timedelta(seconds=1)
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.needs_redis
 @pytest.mark.django_db
-def test_due_submissions_are_dispatched_in_turn(create: Create, dispatched: list[UUID]) -> None:
-    now = timezone.now()
-    young, old = create(turn_at=now - SECOND), create(turn_at=now - 9 * SECOND)
-    create(next_attempt_at=NEVER, turn_at=now - 20 * SECOND)
-    create(status="delivered")
-    create(status="failed")
-    create(leased_until=NEVER)
-    expired = create(turn_at=now - 5 * SECOND, leased_until=now - SECOND)
-    assert sweep.dispatch_due() == 3
-    assert dispatched == [old.pk, expired.pk, young.pk]
+def test_one_message_tells_of_everything_that_is_due(create: Create, told: Told) -> None:
+    create(), create(), create(leased_until=timezone.now() - SECOND)
+    assert sweep.ring_if_due()
+    assert told() == 1
 
 
+@pytest.mark.needs_redis
 @pytest.mark.django_db
-def test_what_was_dispatched_lately_is_not_dispatched_again(
-    create: Create, dispatched: list[UUID]
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"next_attempt_at": NEVER},
+        {"status": "delivered"},
+        {"status": "failed"},
+        {"leased_until": NEVER},
+    ],
+    ids=lambda values: next(iter(values)),
+)
+def test_nobody_is_told_of_what_is_not_due(
+    create: Create, told: Told, values: dict[str, Any]
 ) -> None:
-    row = create()
-    assert [sweep.dispatch_due(), sweep.dispatch_due()] == [1, 0]
-    Submission.objects.update(dispatched_at=timezone.now() - 29 * SECOND)
-    assert sweep.dispatch_due() == 0
-    Submission.objects.update(dispatched_at=timezone.now() - 31 * SECOND)
-    assert sweep.dispatch_due() == 1
-    assert dispatched == [row.pk, row.pk]
+    create(**values)
+    assert not sweep.ring_if_due()
+    assert told() == 0
 
 
+def paused() -> None:
+    pause.begin(current().account, "token", "The token was revoked")
+
+
+def asked_to_slow_down() -> None:
+    pause.rate_limited(current().account, 30, "429")
+
+
+@pytest.mark.needs_redis
 @pytest.mark.django_db
-def test_a_sweep_takes_no_more_than_its_limit(create: Create, dispatched: list[UUID]) -> None:
-    rows = {create().pk for _ in range(5)}
-    assert [sweep.dispatch_due(limit=2) for _ in range(4)] == [2, 2, 1, 0]
-    assert set(dispatched) == rows
-
-
-@pytest.mark.django_db
-def test_while_the_account_is_paused_nothing_is_dispatched_and_then_all_at_once(
-    create: Create, dispatched: list[UUID]
+@pytest.mark.parametrize("hold_up", [paused, asked_to_slow_down])
+def test_while_amocrm_is_not_to_be_asked_nothing_is_taken_and_then_all_at_once(
+    create: Create, told: Told, hold_up: Callable[[], None]
 ) -> None:
     create()
-    pause.begin(current().account, "token", "The token was revoked")
-    assert sweep.dispatch_due() == 0
-    assert Submission.objects.get().dispatched_at is None
+    hold_up()
+    deliver, asked = ending(Outcome.DELIVERED)
+    assert not sweep.ring_if_due()
+    assert sweep.deliver_due(deliver=deliver) == Counter()
+    assert (told(), asked) == (0, [])
     pause.resume("a test")
-    assert sweep.dispatch_due() == 1
+    AccountState.objects.update(backoff_until=timezone.now())
+    assert sweep.ring_if_due()
+    assert sweep.deliver_due(deliver=deliver) == Counter(delivered=1)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("work", [sweep.dispatch_due, sweep.deliver_due])
+@pytest.mark.parametrize("work", [sweep.ring_if_due, sweep.deliver_due])
 def test_every_sweep_lets_the_pause_be_probed(
-    work: Any, dispatched: list[UUID], monkeypatch: pytest.MonkeyPatch
+    work: Any, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     probes: list[int] = []
     monkeypatch.setattr("amocrm.account.probe.probe_if_due", lambda: probes.append(1))
@@ -83,43 +92,20 @@ def test_every_sweep_lets_the_pause_be_probed(
     assert probes == [1]
 
 
+@pytest.mark.needs_redis
 @pytest.mark.django_db
-def test_a_broker_that_does_not_answer_leaves_everything_due(
+def test_a_broker_that_does_not_answer_is_left_alone(
     create: Create, redis_server: RedisServer, settings: Settings
 ) -> None:
     create()
     redis_server.kill()
-    assert sweep.dispatch_due() == 0
-    assert Submission.objects.get().dispatched_at is None
+    assert not sweep.ring_if_due()
     redis_server.start()
-    assert sweep.dispatch_due() == 0, "left alone"
+    assert not sweep.ring_if_due(), "left alone"
     dispatch.breaker.close()
-    assert sweep.dispatch_due() == 1
-    Submission.objects.update(dispatched_at=None)
+    assert sweep.ring_if_due()
     settings.REDIS_ENABLED = False
-    assert sweep.dispatch_due() == 0
-    assert Submission.objects.get().dispatched_at is None
-
-
-@pytest.mark.needs_redis
-@pytest.mark.both_databases
-@pytest.mark.django_db(transaction=True)
-def test_sweeps_at_the_same_time_dispatch_each_submission_once(
-    create: Create, dispatched: list[UUID]
-) -> None:
-    rows = {create().pk for _ in range(30)}
-    start = threading.Barrier(8)
-
-    def one(_: int) -> int:
-        start.wait()
-        try:
-            return sweep.dispatch_due()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(one, range(8))) == 30
-    assert Counter(dispatched) == Counter(dict.fromkeys(rows, 1))
+    assert not sweep.ring_if_due()
 
 
 def ending(*outcomes: DeliveryAttempt.Outcome) -> tuple[Deliver, list[UUID]]:
@@ -127,10 +113,13 @@ def ending(*outcomes: DeliveryAttempt.Outcome) -> tuple[Deliver, list[UUID]]:
     was asked for."""
     asked: list[UUID] = []
 
-    def deliver(pk: UUID) -> DeliveryAttempt.Outcome:
-        asked.append(pk)
-        Submission.objects.filter(pk=pk).update(next_attempt_at=NEVER)
-        return outcomes[min(len(asked), len(outcomes)) - 1]
+    def deliver(leases: list[Lease]) -> Outcomes:
+        ends: Outcomes = []
+        for taken in leases:
+            asked.append(taken.submission_id)
+            taken.release(next_attempt_at=NEVER)
+            ends.append(outcomes[min(len(asked), len(outcomes)) - 1])
+        return ends
 
     return deliver, asked
 
@@ -159,5 +148,12 @@ def test_delivering_here_ends_with_a_pause(create: Create) -> None:
     create(), create()
     deliver, _ = ending(Outcome.PAUSED)
     assert sweep.deliver_due(deliver=deliver) == Counter(paused=1)
-    pause.begin(current().account, "token", "The token was revoked")
-    assert sweep.deliver_due(deliver=deliver) == Counter()
+
+
+@pytest.mark.django_db
+def test_delivering_here_tells_nobody_to_help(create: Create, told: Told) -> None:
+    """Where no worker runs, nobody would take the messages."""
+    create(), create()
+    deliver, _ = ending(Outcome.DELIVERED)
+    sweep.deliver_due(deliver=deliver)
+    assert told() == 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -22,9 +23,12 @@ from amocrm.locks.turn import is_free, only_waiter
 from amocrm.sandbox.server import RunningSandbox
 from leads.delivery import dispatch
 from leads.delivery.attempt import Upsert, deliver
+from leads.delivery.gathering import deliver_next
+from leads.delivery.waiting import wake_next
 from leads.models import DeliveryAttempt, Submission
-from tests.leads.conftest import Create
+from tests.leads.conftest import Create, Told
 from tests.servers import RedisServer
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
@@ -67,7 +71,7 @@ def is_due(row: Submission) -> bool:
 @pytest.mark.parametrize("error", [None, Refused("never")])
 @pytest.mark.needs_redis
 def test_whoever_waited_longest_for_the_lock_comes_next_at_once(
-    create: Create, dispatched: list[UUID], error: AmoError | None
+    create: Create, told: Told, error: AmoError | None
 ) -> None:
     row = create()
     lock = lock_of(row)
@@ -76,32 +80,48 @@ def test_whoever_waited_longest_for_the_lock_comes_next_at_once(
 
     deliver(row.pk, upsert=ending(error))
 
-    assert dispatched == [old.pk]
+    assert told() == 1
     assert [is_due(one) for one in (old, young, stranger)] == [True, False, False]
-    assert old.dispatched_at is not None, "the sweep need not send it once more"
 
 
 @pytest.mark.parametrize("error", [RetryLater("504"), StillSettling("an earlier call")])
 def test_where_the_next_one_would_fare_alike_nobody_is_woken(
-    create: Create, dispatched: list[UUID], error: AmoError
+    create: Create, told: Told, error: AmoError
 ) -> None:
     row = create()
     other = waiting(create, lock_of(row))
     deliver(row.pk, upsert=ending(error))
-    assert (dispatched, is_due(other)) == ([], False)
+    assert (told(), is_due(other)) == (0, False)
 
 
 @pytest.mark.needs_redis
-def test_who_is_on_the_way_already_or_at_work_is_not_woken(
-    create: Create, dispatched: list[UUID]
-) -> None:
+def test_who_is_at_work_already_is_not_woken(create: Create, told: Told) -> None:
     row = create()
     lock, now = lock_of(row), timezone.now()
-    waiting(create, lock, minutes=3, dispatched_at=now)
     waiting(create, lock, minutes=2, leased_until=now + LATER, lease_token="another/1/x")
     last = waiting(create, lock, minutes=1)
     deliver(row.pk, upsert=ending(None))
-    assert dispatched == [last.pk]
+    assert (told(), is_due(last)) == (1, True)
+
+
+@pytest.mark.needs_redis
+def test_behind_one_who_is_due_nobody_is_woken(create: Create, told: Told) -> None:
+    row = create()
+    lock = lock_of(row)
+    first, second = waiting(create, lock, minutes=2), waiting(create, lock, minutes=1)
+    Submission.objects.filter(pk=first.pk).update(next_attempt_at=timezone.now())
+    deliver(row.pk, upsert=ending(None))
+    assert (told(), is_due(second)) == (1, False)
+
+
+@pytest.mark.needs_redis
+def test_who_is_woken_in_a_transaction_is_rung_for_after_it(create: Create, told: Told) -> None:
+    row = create()
+    waiting(create, lock_of(row))
+    with transaction.atomic():
+        wake_next(row)
+        assert told() == 0
+    assert told() == 1
 
 
 def test_without_a_broker_the_next_one_is_due_all_the_same(
@@ -112,23 +132,20 @@ def test_without_a_broker_the_next_one_is_due_all_the_same(
     redis_server.kill()
     deliver(row.pk, upsert=ending(None))
     assert is_due(other)
-    assert other.dispatched_at is None
 
 
 @pytest.mark.needs_redis
-def test_whoever_finds_the_lock_free_again_does_not_wait(
-    create: Create, dispatched: list[UUID]
-) -> None:
+def test_whoever_finds_the_lock_free_again_does_not_wait(create: Create, told: Told) -> None:
     """Its holder may have looked for waiters a moment too early."""
     row = create()
     lock = lock_of(row)
     busy = ending(LockBusy("held by another", lock_name=lock))
     with hold(lock, reference="another"):
         deliver(row.pk, upsert=busy)
-    assert (dispatched, is_due(row)) == ([], False)
+    assert (told(), is_due(row)) == (0, False)
     Submission.objects.update(next_attempt_at=timezone.now())
     deliver(row.pk, upsert=busy)
-    assert (dispatched, is_due(row)) == ([row.pk], True)
+    assert (told(), is_due(row)) == (1, True)
 
 
 @pytest.mark.needs_redis
@@ -161,35 +178,40 @@ def test_ten_equal_submissions_follow_each_other_without_a_sweep(
     create: Create, sandbox: RunningSandbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.LOCK_WAIT = 30
-    messages: queue.Queue[UUID | None] = queue.Queue()
+    messages: queue.Queue[datetime | None] = queue.Queue()
 
-    def send(submission_ids: list[UUID]) -> int:
-        for submission_id in submission_ids:
-            messages.put(submission_id)
-        return len(submission_ids)
+    def send(found_at: datetime) -> bool:
+        messages.put(found_at)
+        return True
 
-    monkeypatch.setattr(dispatch, "dispatch", send)
-    rows = [create() for _ in range(10)]
-    send([row.pk for row in rows])
+    monkeypatch.setattr(dispatch, "tell_workers", send)
+    for _ in range(10):
+        create()
+    send(timezone.now())
 
-    workers = [threading.Thread(target=_work, args=[messages]) for _ in range(WORKERS)]
+    workers = [threading.Thread(target=_work, args=[messages, send]) for _ in range(WORKERS)]
     for worker in workers:
         worker.start()
-    messages.join()
+    wait_until(_are_all_delivered, "all are delivered")
     for _ in workers:
         messages.put(None)
     for worker in workers:
         worker.join()
 
-    assert Submission.objects.filter(status=Submission.Status.DELIVERED).count() == 10
     assert len(sandbox.control.state()["leads"]) == 1
 
 
-def _work(messages: queue.Queue[UUID | None]) -> None:
-    """A worker's thread: what was dispatched is delivered, and nothing else."""
-    while submission_id := messages.get():
-        _deliver(submission_id)
-        messages.task_done()
+def _are_all_delivered() -> bool:
+    return not Submission.objects.exclude(status=Submission.Status.DELIVERED).exists()
+
+
+def _work(messages: queue.Queue[datetime | None], send: Callable[[datetime], bool]) -> None:
+    """A worker's thread: it does what it is told, and nothing else."""
+    while found_at := messages.get():
+        try:
+            deliver_next(found_at, ring_on=send)
+        finally:
+            connection.close()
 
 
 def _deliver(submission_id: UUID) -> DeliveryAttempt.Outcome | None:
