@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
 
 from django.db import DatabaseError
 from django.utils.translation import gettext_noop
@@ -58,24 +57,19 @@ def _compare(
     if until is None:
         return
     for contact in found:
-        if _is_missing(settings, contact, searched, until):
-            # It may have changed between the search and the last read.
+        is_old_enough = contact.updated_at < until - feed.OVERLAP
+        if is_old_enough and _is_missing(settings, contact, searched):
+            # It may have lost that between the search and the last read; or got more, from us.
             now = crm.contact(contact.id)
-            if now and _is_missing(settings, now, searched, until):
+            if now and _is_missing(settings, now, searched):
                 state.distrust(settings.account, UNKNOWN, contact_id=contact.id)
                 return
     state.count_comparison(settings)
 
 
 def _is_missing(
-    settings: conf.AmoSettings,
-    contact: Contact,
-    searched: frozenset[IdentityKey],
-    until: datetime,
+    settings: conf.AmoSettings, contact: Contact, searched: frozenset[IdentityKey]
 ) -> bool:
-    """Whether the mirror should know the contact by each of ``searched`` that it carries, and does
-    not."""
-    if contact.updated_at >= until - feed.OVERLAP:
-        return False
+    """Whether the mirror does not know the contact by each of ``searched`` that it carries."""
     carriers = entries.carriers(settings.account, carried_by(contact, settings) & searched)
     return any(contact.id not in ids for ids in carriers.values())

@@ -38,10 +38,7 @@ def find_contacts(context: UpsertContext) -> list[Contact]:
     if context.together:
         _be_nobody_yet(context, context.together)
         return []
-    searched = context.person.searchable
-    found = link_contacts(context)
-    context.searched = Searched(searched, tuple(found))
-    return found
+    return link_contacts(context)
 
 
 def _be_nobody_yet(context: UpsertContext, together: Together) -> None:
@@ -79,6 +76,7 @@ def link_contacts(context: UpsertContext) -> list[Contact]:
         raise GoAlone("the person is to be searched for")
     found: dict[int, Contact] = {}
     unknown: dict[int, Contact] = {}
+    shown: dict[int, Contact] = {}
     searched: set[IdentityKey] = set()
     asked: set[int] = set()
     while True:
@@ -87,6 +85,7 @@ def link_contacts(context: UpsertContext) -> list[Contact]:
                 searched.add(key)
                 hits = [one for one in _search(context, key) if is_theirs(context, one)]
                 _ignore_crowd(context, key, hits)
+                shown.update({contact.id: contact for contact in hits})
                 for contact in hits:
                     if contact.id in context.person.contacts:
                         _link(context, found, contact)
@@ -101,6 +100,7 @@ def link_contacts(context: UpsertContext) -> list[Contact]:
             _link(context, found, unknown.pop(joining.id))
         else:
             break
+    context.searched = Searched(frozenset(searched), tuple(shown.values()))
     if unknown:
         _tell_apart(context, found.values(), unknown.values())
         raise StartOver

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from amocrm import counters, log_context
+from amocrm import conf, counters, log_context
 from amocrm.contract import LeadRequest, LeadResult, Progress
-from amocrm.errors import AmoError, ComeBack, LeaseLost
+from amocrm.errors import AccountPaused, AmoError, ComeBack, GoAlone, LeaseLost
 from amocrm.locks import turn
+from amocrm.upsert import together
 from amocrm.upsert.protocol import upsert_lead
 from leads.delivery import outcomes, recovery, waiting
+from leads.delivery.bell import bell
 from leads.delivery.connections import drop_old_connections
 from leads.delivery.lease import Lease
 from leads.delivery.mapping import lead_request
@@ -51,26 +54,80 @@ def deliver(
 
 def deliver_leased(
     lease: Lease, *, upsert: Upsert = upsert_lead, chance: Chance = random.random
-) -> DeliveryAttempt.Outcome:
+) -> DeliveryAttempt.Outcome | None:
     """As :func:`deliver`, for a submission that is leased already."""
     submission = Submission.objects.select_related("form").get(pk=lease.submission_id)
+    return _deliver_known(submission, lease, upsert, chance)
+
+
+def deliver_together(
+    leases: Sequence[Lease], *, chance: Chance = random.random
+) -> list[DeliveryAttempt.Outcome | None]:
+    """Attempt once to deliver all of these, of different people; how each ended, ``None`` where it
+    was put aside to go alone.
+
+    Each is the attempt of :func:`deliver_leased`; they share their requests and commits
+    (:mod:`amocrm.upsert.together`). Only what stops the process comes out.
+    """
+    rows = Submission.objects.select_related("form")
+    submissions = rows.in_bulk([lease.submission_id for lease in leases])
+    ended: list[DeliveryAttempt.Outcome | None | Exception]
+    try:
+        with together.side_by_side(conf.current()) as company:
+            upsert = partial(upsert_lead, together=company)
+            ended = company.run(
+                [
+                    partial(_deliver_known, submissions[lease.submission_id], lease, upsert, chance)
+                    for lease in leases
+                ]
+            )
+    except AccountPaused:  # nobody can be asked: each is told so by itself
+        return [deliver_leased(lease, chance=chance) for lease in leases]
+    except Exception as error:  # the database failed all of them: alone each may fare better
+        logger.exception("💥 Delivering together crashed")
+        ended = [error for _ in leases]
+    except BaseException:  # the process is being stopped
+        _put_aside_each(leases)
+        raise
+    _put_aside_each(
+        lease for lease, end in zip(leases, ended, strict=True) if isinstance(end, Exception)
+    )
+    return [None if isinstance(end, Exception) else end for end in ended]
+
+
+def _put_aside_each(leases: Iterable[Lease]) -> None:
+    """Those that are still ours."""
+    for lease in leases:
+        with suppress(LeaseLost, DatabaseError):
+            _put_aside(lease)
+
+
+def _put_aside(lease: Lease) -> None:
+    """Have it delivered alone, soon. Raises ``LeaseLost``."""
+    lease.release(alone=True, next_attempt_at=timezone.now())
+    transaction.on_commit(bell.ring)
+
+
+def _deliver_known(
+    submission: Submission, lease: Lease, upsert: Upsert, chance: Chance
+) -> DeliveryAttempt.Outcome | None:
     with log_context.log_context(named=submission.named, reference=str(submission.pk)):
         return _deliver_leased(submission, lease, upsert, chance)
 
 
-def deliver_together(leases: list[Lease]) -> list[DeliveryAttempt.Outcome | None]:
-    """Attempt once to deliver all of these, of different people; how each ended, ``None`` where it
-    was put aside to go alone."""
-    return [deliver_leased(lease) for lease in leases]
-
-
 def _deliver_leased(
     submission: Submission, lease: Lease, upsert: Upsert, chance: Chance
-) -> DeliveryAttempt.Outcome:
+) -> DeliveryAttempt.Outcome | None:
+    """``None`` where it was put aside."""
     started_at, clock = timezone.now(), time.monotonic()
     try:
         result = upsert(lead_request(submission), SubmissionProgress(submission, lease))
         outcome = outcomes.delivered(result, attempts=submission.attempts)
+    except GoAlone as error:
+        with suppress(LeaseLost):
+            _put_aside(lease)
+        logger.debug("🚶 It goes alone: %s", error)
+        return None
     except AmoError as error:
         outcome = _failed(error, submission, chance)
     except Exception as error:  # a mistake of ours must not lose the submission

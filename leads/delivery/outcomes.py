@@ -20,6 +20,7 @@ from amocrm.errors import (
     AccountPaused,
     AmoError,
     ComeBack,
+    InBadCompany,
     LockBusy,
     OutcomeUnknown,
     Refused,
@@ -103,9 +104,12 @@ def failed(
             changes = _try_later(attempts, scheduled_at, chance)
             if is_unanswered(error):
                 changes["unanswered_at"] = timezone.now()
+            if isinstance(error, InBadCompany):
+                changes["alone"] = True
         case _:
             sentence = f"{type(error).__name__}: {sentence}"
             kind, changes = Kind.CRASHED, _try_later(attempts, scheduled_at, chance)
+            changes["alone"] = True  # what crashed it may be the company
     return Outcome(
         kind,
         {**changes, "reason": f"{cause}; since then: {sentence}" if cause else sentence},

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import django
 
@@ -70,11 +70,11 @@ def _ask(seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         with connect(conf.current()) as client:
-            exchange: Any = client.sender._exchange
+            exchange: Any = cast(Any, client.sender)._exchange
             exchange._session.verify = os.environ.get("AUTHORITY") or True
             # Not the class, but all that a sender uses of it.
-            client.sender._exchange = _NotingExchange(exchange)  # type: ignore[assignment]
-            client.sender._limiter = _Noting(rate_limit.for_account(conf.current()))
+            cast(Any, client.sender)._exchange = _NotingExchange(exchange)
+            cast(Any, client.sender)._limiter = _Noting(rate_limit.for_account(conf.current()))
             for _ in range(REQUESTS):
                 try:
                     client.probing().account()

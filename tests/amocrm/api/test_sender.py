@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import responses
@@ -88,7 +88,9 @@ def test_who_waited_for_a_permit_while_a_pause_began_sends_nothing(
             return super().acquire(max_wait)
 
     with client_of() as client:
-        client.sender._limiter = PausesMeanwhile(client.sender._limiter._slots, 1000)
+        cast(Any, client.sender)._limiter = PausesMeanwhile(
+            cast(Any, client.sender)._limiter._slots, 1000
+        )
         with pytest.raises(AccountPaused, match="revoked meanwhile"):
             client.account()
     assert len(amocrm.calls) == 0
@@ -153,7 +155,7 @@ def test_limiter_then_checkpoint_then_claim_then_send(amocrm: responses.Requests
     told: list[str] = []
     in_order(amocrm, told)
     with client_of() as client:
-        client.sender._limiter = Recorder(told)
+        cast(Any, client.sender)._limiter = Recorder(told)
         guarded = client.guarded_by(lambda: told.append("checkpoint"))
         guarded.create_lead({}, just_before=lambda: told.append("claim"))
     assert told == ["limiter", "checkpoint", "claim", "sent"]
@@ -166,7 +168,7 @@ def test_a_permit_that_got_old_at_the_checkpoint_is_replaced(
     told: list[str] = []
     in_order(amocrm, told)
     with client_of() as client:
-        client.sender._limiter = Recorder(told, [old_permit()])
+        cast(Any, client.sender)._limiter = Recorder(told, [old_permit()])
         guarded = client.guarded_by(lambda: told.append("checkpoint"))
         guarded.create_lead({}, just_before=lambda: told.append("claim"))
     assert told == ["limiter", "checkpoint", "limiter", "checkpoint", "claim", "sent"]
@@ -181,7 +183,7 @@ def create_slowly(told: list[str], limiter: type[Recorder]) -> None:
         grow_old(permit)
 
     with client_of() as client:
-        client.sender._limiter = limiter(told, [permit])
+        cast(Any, client.sender)._limiter = limiter(told, [permit])
         client.create_lead({}, just_before=slow_claim)
 
 
@@ -238,7 +240,7 @@ def test_a_slow_database_slows_down_but_does_not_stop(amocrm: responses.Requests
     told: list[str] = []
     in_order(amocrm, told)
     with client_of() as client:
-        client.sender._limiter = Recorder(told, [old_permit() for _ in range(10)])
+        cast(Any, client.sender)._limiter = Recorder(told, [old_permit() for _ in range(10)])
         client.guarded_by(lambda: told.append("checkpoint")).create_lead({}, just_before=nothing)
     assert told[-1] == "sent"
     assert told.count("checkpoint") == sender.CHECKPOINTS

@@ -15,14 +15,17 @@ import time_machine
 from django.db import DatabaseError, connection
 from django.db.models import F
 from django.utils import timezone
+from pytest_django import Settings
 
-from amocrm import conf, ledger
+from amocrm import conf, ledger, mirror
+from amocrm.api.client import connect
 from amocrm.contract import LeadRequest, LeadResult
 from amocrm.errors import GoAlone, PersonChanged
 from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState, whole_refusals
 from amocrm.locks.guard import hold
-from amocrm.models import Person
+from amocrm.mirror import expected
+from amocrm.models import MirrorState, Person
 from amocrm.sandbox.server import RunningSandbox
 from amocrm.upsert.protocol import upsert_lead
 from amocrm.upsert.together import Together, filters, side_by_side, size
@@ -32,12 +35,23 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_database
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_remembered() -> Iterator[None]:
-    size.reset()
-    filters.reset()
+def _mirror_is_ready(sandbox: RunningSandbox, settings: Settings) -> Iterator[None]:
+    """Nothing is remembered of other tests, and the mirror is trusted."""
+    settings.BURST = "auto"
+    account = conf.current().account
+    for forget in (size.reset, filters.reset, lambda: expected.forget(account, made())):
+        forget()
+    with connect(conf.current()) as crm:
+        mirror.walk(crm, conf.current())
+    MirrorState.objects.update(comparisons=1000)
     yield
-    size.reset()
-    filters.reset()
+    for forget in (size.reset, filters.reset, lambda: expected.forget(account, made())):
+        forget()
+
+
+def made() -> frozenset[int]:
+    """The contacts that the list must show."""
+    return expected.of(conf.current().account)
 
 
 def people(count: int, first: int = 0) -> list[LeadRequest]:
@@ -100,6 +114,8 @@ NO_SUCH_TAG = {
 
 
 def test_fifty_new_people_take_three_requests(sandbox: RunningSandbox) -> None:
+    before = asked(sandbox)
+
     results = delivered_together(people(50))
 
     assert kinds(results) == {"created": 50}
@@ -107,7 +123,7 @@ def test_fifty_new_people_take_three_requests(sandbox: RunningSandbox) -> None:
     assert len(state["contacts"]) == len(state["leads"]) == len(state["notes"]) == 50
     assert state["people"]["with_two_active_leads"] == 0
     assert Person.objects.filter(creating_since=None, lead_id__isnull=False).count() == 50
-    assert asked(sandbox) == {
+    assert asked(sandbox) - before == {
         "GET /api/v4/contacts": 1,
         "POST /api/v4/leads/complex": 1,
         "POST /api/v4/leads/notes": 1,
@@ -336,11 +352,12 @@ def test_notes_whose_answer_was_lost_are_not_written_twice(sandbox: RunningSandb
 
 
 def test_of_lost_notes_only_those_that_are_missing_are_written(sandbox: RunningSandbox) -> None:
-    sandbox.control.fault("answer", method="POST", path=NOTES, status=502)
+    sandbox.control.fault("commit_then_answer", method="POST", path=NOTES, part=0.5, status=504)
     forms, memories = people(6), [Remembered() for _ in range(6)]
     delivered_together(forms, memories)
+    assert len(sandbox.control.state()["notes"]) == 3
+
     with later(301):
-        upsert_lead(forms[0], memories[0])
         assert kinds(delivered_together(forms, memories)) == {"created": 6}
 
     notes = Counter(note["text"] for note in sandbox.control.state()["notes"])
@@ -423,3 +440,140 @@ def test_an_account_that_was_seen_to_take_the_rest_of_a_batch_never_is(
     whole_refusals.learn(account, "c/1", was_made=False)
 
     assert not whole_refusals.are_whole(account)
+
+
+# Answers are read by what they name -----------------------------------------------------------
+
+
+def test_answers_in_another_order_are_told_apart(sandbox: RunningSandbox) -> None:
+    sandbox.control.config(shuffle_answers=True, is_api_filter_enabled=True)
+    forms = people(7)
+
+    results = delivered_together(forms)
+    again = delivered_together([replace(one, tags=("второй",)) for one in people(7)])
+
+    assert kinds(again) == {"updated": 7}
+    for first, second in zip(results, again, strict=True):
+        assert isinstance(first, LeadResult)
+        assert isinstance(second, LeadResult)
+        assert first.lead_id == second.lead_id
+    state = sandbox.control.state()
+    carried = {one["id"]: one["emails"][0] for one in state["contacts"]}
+    whose = {lead["id"]: carried[lead["contact_ids"][0]] for lead in state["leads"]}
+    for form, result in zip(forms, results, strict=True):
+        assert isinstance(result, LeadResult)
+        assert IdentityKey("email", whose[result.lead_id]) in form.named
+
+
+def test_two_whom_amocrm_makes_one_lead_of_have_that_lead(sandbox: RunningSandbox) -> None:
+    """For us these are two phones, for amoCRM the same ten last digits."""
+    sandbox.control.config(merge_within_request=True)
+    forms = [request_of("", "+77012345678"), request_of("", "+917012345678"), *people(1)]
+    memories = [Remembered() for _ in forms]
+
+    first = delivered_together(forms, memories)
+    again = [upsert_lead(form, memory) for form, memory in zip(forms[:2], memories, strict=False)]
+
+    assert kinds(first) == {"created": 1, "PersonChanged": 2}  # the two have become one
+    assert memories[0].lead_id == memories[1].lead_id
+    assert kinds(again) == {"updated": 2}
+    assert len(active_leads(sandbox)) == 2
+    assert Person.objects.filter(merged_into=None).count() == 2
+
+
+def test_half_a_batch_that_was_carried_out_is_adopted_and_the_rest_is_made_again(
+    sandbox: RunningSandbox,
+) -> None:
+    sandbox.control.fault("commit_then_answer", path=COMPLEX, part=0.5, status=504)
+    forms, memories = people(10), [Remembered() for _ in range(10)]
+    assert kinds(delivered_together(forms, memories)) == {"OutcomeUnknown": 10}
+
+    assert kinds(delivered_together(forms, memories)) == {"created": 5, "StillSettling": 5}
+    with later(301):
+        left = [n for n in range(10) if memories[n].lead_id is None]
+        again = delivered_together([forms[n] for n in left], [memories[n] for n in left])
+
+    assert kinds(again) == {"created": 5}
+    assert len(active_leads(sandbox)) == 10
+    assert len(sandbox.control.state()["notes"]) == 10
+
+
+def test_rows_that_an_answer_leaves_out_are_looked_for(sandbox: RunningSandbox) -> None:
+    sandbox.control.fault("delay_answer", path=COMPLEX, part=0.5)
+    forms, memories = people(4), [Remembered() for _ in range(4)]
+
+    assert kinds(delivered_together(forms, memories)) == {"created": 2, "OutcomeUnknown": 2}
+
+    with later(301):
+        assert kinds(delivered_together(forms[2:], memories[2:])) == {"created": 2}
+    assert len(active_leads(sandbox)) == 4
+
+
+def test_an_account_that_carries_out_the_rest_of_a_batch_doubles_nobody(
+    sandbox: RunningSandbox,
+) -> None:
+    sandbox.control.config(partial_400=True)
+    cached_schema_before = delivered_together(people(1, first=90))
+    assert kinds(cached_schema_before) == {"created": 1}
+    sandbox.control.config(drop_field="UTM_SOURCE")
+    forms, memories = people(4), [Remembered() for _ in range(4)]
+    forms[1:] = [replace(one, utm={}) for one in forms[1:]]
+
+    first = delivered_together(forms, memories)
+
+    assert kinds(first) == {"created": 1, "OutcomeUnknown": 3}
+    assert kinds(delivered_together(forms[1:], memories[1:])) == {"created": 3}
+    assert len(active_leads(sandbox)) == 5
+    assert not whole_refusals.are_whole(conf.current().account)
+
+
+# The mirror -----------------------------------------------------------------------------------
+
+
+def test_a_contact_that_was_made_a_moment_ago_is_seen(sandbox: RunningSandbox) -> None:
+    """The search does not show it yet."""
+    forms = people(3)
+    sandbox.control.seed(
+        contacts=[{"name": "Anna", "emails": ["person0@onai.academy"], "indexed": False}],
+        leads=[{"contact": 0}],
+    )
+
+    results = delivered_together(forms)
+
+    assert [type(one) for one in results] == [GoAlone, LeadResult, LeadResult]
+
+
+def test_a_mirror_that_lies_is_found_by_an_ordinary_delivery_before_it_doubles_anybody(
+    sandbox: RunningSandbox,
+) -> None:
+    sandbox.control.config(list_lag=3600)  # the search shows what the lists do not
+    sandbox.control.seed(
+        contacts=[
+            {
+                "name": name,
+                "emails": [f"person{name}@onai.academy"],
+                "updated_at": 1,
+                "listed": False,
+            }
+            for name in "01"
+        ],
+        leads=[{"contact": 0}, {"contact": 1}],
+    )
+    one, two, three = people(3)
+
+    assert upsert_lead(one, Remembered()).action == "updated"
+    results = delivered_together([two, three])
+
+    assert mirror.readiness(conf.current()) is mirror.Readiness.DISTRUSTED
+    assert kinds(results) == {"GoAlone": 2}
+    assert sandbox.control.state()["people"]["with_two_active_leads"] == 0
+
+
+def test_a_list_that_lags_is_found_by_what_we_have_made_ourselves(sandbox: RunningSandbox) -> None:
+    delivered_together(people(3))
+    sandbox.control.config(list_lag=3600)
+    assert kinds(delivered_together(people(3, first=10))) == {"created": 3}
+
+    assert kinds(delivered_together(people(3, first=20))) == {"GoAlone": 3}
+
+    assert mirror.readiness(conf.current()) is mirror.Readiness.DISTRUSTED
