@@ -11,12 +11,21 @@ from unittest import mock
 
 from django.db.models import F
 
-from amocrm import conf, ledger
+from amocrm import conf, ledger, mirror
+from amocrm.api import bulk
 from amocrm.api.client import Client
-from amocrm.errors import OutcomeUnknown
-from amocrm.ledger import PersonState, claims, duplicates, proposals, resolution, rows
-from amocrm.models import Person
-from amocrm.upsert import create, lookup, notes, protocol, reconcile, superseded
+from amocrm.errors import InBadCompany, OutcomeUnknown
+from amocrm.ledger import (
+    PersonState,
+    claims,
+    duplicates,
+    proposals,
+    resolution,
+    rows,
+    whole_refusals,
+)
+from amocrm.models import MirrorState, Person
+from amocrm.upsert import create, lookup, notes, protocol, reconcile, superseded, together
 from tests.model import scenarios
 from tests.model.explore import Scenario
 
@@ -146,6 +155,40 @@ def _any_joins(context: Any, found: Any, unknown: Any) -> Any:
     return next(iter(unknown), None)
 
 
+def _nobody_drops_out() -> AbstractContextManager[Any]:
+    """Whoever fails to claim is sent all the same."""
+
+    def call(self: Any, hook_of: Any) -> None:
+        for member in self.live:
+            member.call_hook(hook_of(member.asks))
+            member.answer = None
+
+    return mock.patch.object(together._Group, "_call", call)
+
+
+def _by_place() -> AbstractContextManager[Any]:
+    def place(self: Any, call: Any, rows: Any) -> int:
+        calls.append(call)
+        return (len(calls) - 1) % len(rows)
+
+    calls: list[Any] = []
+    return mock.patch.object(bulk._LeadsMade, "_place", place)
+
+
+def _caught_up_once() -> AbstractContextManager[Any]:
+    """The mirror is read before the first batch, which is thought to be enough for all."""
+    real = mirror.catch_up
+    done: dict[int, bool] = {}
+
+    def catch_up(crm: Any, settings: Any) -> bool:
+        run = MirrorState.objects.get().pk
+        if run not in done:
+            done[run] = real(crm, settings)
+        return done[run]
+
+    return mock.patch.object(mirror, "catch_up", catch_up)
+
+
 GUARDS = (
     Guard("a claim is conditional on the version", _only("claim")),
     Guard(
@@ -244,6 +287,31 @@ GUARDS = (
         "who was parted stays apart",
         lambda: mock.patch.object(proposals, "apart", return_value={}),
         scenarios.PARTED,
+    ),
+    Guard("of a batch, too, a claim is conditional", _only("claim"), scenarios.TOGETHER),
+    Guard("who fails to claim drops out of the batch", _nobody_drops_out, scenarios.TOGETHER),
+    Guard("answers are told apart by request_id", _by_place, scenarios.TOGETHER),
+    Guard(
+        "what an answer to a batch leaves out is unknown",
+        lambda: mock.patch.object(together, "OutcomeUnknown", InBadCompany),
+        scenarios.TOGETHER,
+    ),
+    Guard(
+        "what a refusal of a batch does not name is unknown",
+        lambda: mock.patch.object(whole_refusals, "are_whole", return_value=True),
+        scenarios.TOGETHER,
+    ),
+    Guard(
+        "a batch that is reconciled looks through the newest contacts",
+        lambda: mock.patch.object(lookup, "link_newest_contacts", return_value=[]),
+        scenarios.TWO_BATCHES,
+    ),
+    Guard("the mirror is caught up for each batch", _caught_up_once, scenarios.KNOWN_SINCE_THEN),
+    Guard(
+        "a miss of the mirror is compared with the search",
+        lambda: mock.patch.object(mirror, "compare", return_value=None),
+        scenarios.LIED_TO,
+        script=(("0: begin", "go"),),
     ),
     Guard("a note is looked up before it is posted again", _forget_that_a_note_was_sent),
 )
