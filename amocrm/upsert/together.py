@@ -9,9 +9,9 @@ of fifty: the same looks, claims and conditional writes, in the same order.
 
 What is shared is time, not decisions:
 
-- *A wave*: all that the deliveries write to the database between two requests is one transaction.
-  It is committed before the next request leaves, as each write of a single delivery is; whoever
-  dies in between has not gone as far.
+- *Waves*: what some deliveries write to the database between two requests is one transaction. It
+  is committed before the next request leaves, as each write of a single delivery is; whoever dies
+  in between has not gone as far.
 - *The earliest kind first*: reads, then looks at the mirror, then leads, then notes. So they come
   abreast of each other, and fifty notes are one request although some needed more reads.
 - *Checkpoints and claims are each person's own*: whoever fails one drops out of the request, and
@@ -60,6 +60,7 @@ T = TypeVar("T")
 MOST = bulk.MOST_LEADS
 LEAST = 5  # a batch is never halved to fewer
 HALVED_FOR = 3600.0  # seconds
+WAVE = 10  # deliveries in one transaction: on SQLite whoever writes meanwhile waits for it
 FILTERS_FORGOTTEN_AFTER = 3600.0  # seconds: somebody may have paid for them meanwhile
 
 
@@ -258,14 +259,15 @@ class Together:
             raise
         return [cast(_Returned[T], one.returned).value for one in members]
 
-    def _resume(self, members: Iterable[_Member[Any]]) -> None:
-        with wave():
-            for member in members:
-                try:
-                    with wave():  # what fails in the database for one fails for one
-                        member.resume()
-                except DatabaseError as error:
-                    member.end(error)
+    def _resume(self, members: Sequence[_Member[Any]]) -> None:
+        for start in range(0, len(members), WAVE):
+            with wave():
+                for member in members[start : start + WAVE]:
+                    try:
+                        with wave():  # what fails in the database for one fails for one
+                            member.resume()
+                    except DatabaseError as error:
+                        member.end(error)
 
     def _ask_for_the_first(self, waiting: Sequence[_Member[Any]]) -> list[_Member[Any]]:
         """Ask for what belongs to the earliest kind; whose answers are there."""
