@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
 
@@ -7,5 +8,8 @@ class AmocrmConfig(AppConfig):
     verbose_name = _("amoCRM")
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and how to wait for the database."""
         from amocrm.diagnostics import checks  # noqa: F401 - the import registers them
+        from amocrm.write_turns import ask_often
+
+        connection_created.connect(ask_often)

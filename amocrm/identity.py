@@ -32,6 +32,7 @@ class IdentityKey(NamedTuple):
     value: str
 
 
+@lru_cache(maxsize=2000)  # who waits in a crowd is looked at again and again
 def parse_email(raw: str) -> str | None:
     """The e-mail as the ledger knows it: trimmed (of invisible marks that come along when it
     is copied, too), case-folded, its domain in IDNA.
@@ -57,6 +58,7 @@ def _ascii_domain(domain: str) -> str:
     return idna.encode(domain, uts46=True).decode("ascii")
 
 
+@lru_cache(maxsize=2000)
 def parse_phone(raw: str, region: str) -> str | None:
     """The phone in E.164 (``8 (777) 111-22-33`` in ``KZ`` is ``+77771112233``).
 

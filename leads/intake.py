@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from django.utils import timezone
 
 from amocrm import counters, log_context
 from amocrm.identity import IdentityKey
+from amocrm.write_turns import write_turn
 from leads import conf
 from leads.delivery.bell import bell
 from leads.delivery.fairness import turn_after
@@ -26,9 +26,6 @@ from leads.limits import PersonLimit
 from leads.models import Submission
 
 logger = log_context.get_logger(__name__)
-# SQLite takes one write at a time, and whoever waits for it asks again after ever longer pauses.
-# Threads that take turns wait for each other no longer than need be.
-_turn = threading.Lock()
 
 
 class KeyReused(Exception):
@@ -116,7 +113,7 @@ def _insert(submission: Submission, named: Collection[IdentityKey]) -> Submissio
     # caller's it would not be: `durable` refuses that, and lets only a test's own pass.
     connection = transaction.get_connection()
     durably = transaction.atomic(durable=True) if connection.in_atomic_block else nullcontext()
-    with _turn if connection.vendor == "sqlite" else nullcontext(), durably:
+    with write_turn(), durably:
         submission.save(force_insert=True)
     transaction.on_commit(partial(_announce, submission, named), robust=True)
     return submission

@@ -27,7 +27,7 @@ import contextvars
 import copy
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
@@ -52,6 +52,7 @@ from amocrm.errors import (
 )
 from amocrm.ledger import whole_refusals
 from amocrm.log_context import get_logger
+from amocrm.write_turns import write_turn
 
 logger = get_logger(__name__)
 
@@ -60,7 +61,7 @@ T = TypeVar("T")
 MOST = bulk.MOST_LEADS
 LEAST = 5  # a batch is never halved to fewer
 HALVED_FOR = 3600.0  # seconds
-WAVE = 10  # deliveries in one transaction: on SQLite whoever writes meanwhile waits for it
+WAVE = 5  # deliveries in one transaction: on SQLite whoever writes meanwhile waits for it
 FILTERS_FORGOTTEN_AFTER = 3600.0  # seconds: somebody may have paid for them meanwhile
 
 
@@ -445,12 +446,18 @@ class _Group:
         self._call(lambda asked: asked.checkpoint)
 
     def just_before(self) -> None:
-        """Of each, in one transaction. Raises :class:`NobodyLeft`."""
+        """Of each. Raises :class:`NobodyLeft`."""
         self._call(lambda asked: asked.just_before if isinstance(asked, Call) else nothing)
 
     def _call(self, hook_of: Callable[[Call | _Once], Hook]) -> None:
-        with wave():
-            self.live = [one for one in self.live if one.asks and one.call_hook(hook_of(one.asks))]
+        asking, self.live = self.live, []
+        for start in range(0, len(asking), WAVE):
+            with wave():
+                self.live += [
+                    one
+                    for one in asking[start : start + WAVE]
+                    if one.asks and one.call_hook(hook_of(one.asks))
+                ]
         if not self.live:
             raise NobodyLeft("nobody is left to send this for")
 
@@ -464,9 +471,11 @@ class _Group:
         self.answer([copy.copy(error) for _ in self.live])
 
 
-def wave() -> AbstractContextManager[None]:
+@contextmanager
+def wave() -> Iterator[None]:
     """One transaction for what several deliveries write."""
-    return transaction.atomic()
+    with write_turn(), transaction.atomic():
+        yield
 
 
 @contextmanager

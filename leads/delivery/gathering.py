@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from uuid import UUID
 
@@ -39,6 +39,8 @@ HANDFUL = 5
 BATCH_WAIT = timedelta(seconds=3)
 #: Until then whoever gathers it looks again this often, in seconds.
 LOOK_EVERY = 0.25
+#: After a batch those few who come belong to the same crowd for so long.
+CROWD_LASTS = timedelta(seconds=5)
 
 _MINUTE = timedelta(minutes=1)
 # Other workers choose at the same moment: each of these may be taken before we are.
@@ -48,6 +50,34 @@ _ROWS_A_PLACE = 2
 
 # Threads of one process need not wait for the same batch.
 _gatherer = threading.Lock()
+# More batches of one process at once would only wait for each other: for the processor, for
+# SQLite, for amoCRM. Meanwhile the next one fills.
+_under_way = threading.BoundedSemaphore(2)
+
+
+class _Crowd:
+    """Whether many come just now. Then nobody is alone: between two batches a few are always due,
+    and delivered one by one they would take more requests than the batches."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """As at the start of the process."""
+        self._last_at = datetime.min.replace(tzinfo=UTC)
+
+    def was_seen(self) -> None:
+        """A batch of more than a handful goes."""
+        self._last_at = timezone.now()
+
+    @property
+    def handful(self) -> int:
+        """So many that may go together are none."""
+        is_over = timezone.now() - self._last_at > CROWD_LASTS
+        return HANDFUL if is_over else 0
+
+
+crowd = _Crowd()
 
 Outcomes = list[DeliveryAttempt.Outcome | None]
 Deliver = Callable[[list[Lease]], Outcomes]
@@ -74,14 +104,15 @@ def deliver_next(
     (seconds) for a batch to fill, up to :data:`BATCH_WAIT`, unless ``is_stopped()``.
     """
     ahead = max(found_at - timezone.now(), NOT_AHEAD) if found_at else NOT_AHEAD
-    leases = _gather(ahead, is_stopped, wait)
-    if not leases:
-        return []
-    now = timezone.now()
-    # Only now: who came while another one was gathering left it to that one.
-    if ring_on and lease.due(now, ahead=ahead).exists():
-        ring_on(now + ahead)
-    return deliver(leases)
+    with ExitStack() as until_delivered:
+        leases = _gather(ahead, is_stopped, wait, until_delivered)
+        if not leases:
+            return []
+        now = timezone.now()
+        # Only now: who came while another one was gathering left it to that one.
+        if ring_on and lease.due(now, ahead=ahead).exists():
+            ring_on(now + ahead)
+        return deliver(leases)
 
 
 def is_held_up() -> bool:
@@ -95,16 +126,18 @@ def is_held_up() -> bool:
 
 @dataclass(frozen=True)
 class _Found:
-    """What is to be taken: the first of ``singles`` that can be had, or the whole ``batch``, once
-    it ``goes_now``."""
+    """Who is first in turn: the first of ``singles`` that can be had, or a crowd, of which so many
+    ``places`` go together."""
 
     singles: list[UUID]
-    batch: list[UUID]
-    goes_now: bool = False
+    places: int = 0
 
 
 def _gather(
-    ahead: timedelta, is_stopped: Callable[[], bool], wait: Callable[[float], object]
+    ahead: timedelta,
+    is_stopped: Callable[[], bool],
+    wait: Callable[[float], object],
+    until_delivered: ExitStack,
 ) -> list[Lease]:
     with ExitStack() as until_taken:
         is_gatherer = False
@@ -115,16 +148,21 @@ def _gather(
                     return [taken]
             if found.singles:
                 continue  # each of them was somebody else's by then, so the work goes on
-            if not found.batch:
+            if not found.places:
                 break
             if not is_gatherer:
                 if not _gatherer.acquire(blocking=False):
                     break  # whoever has it takes these, too
                 until_taken.callback(_gatherer.release)
                 is_gatherer = True
-            if found.goes_now:
-                if leases := Lease.acquire_each(found.batch, ahead=ahead):
+            batch = _batch_that_goes_now(found.places, ahead)
+            if batch and _under_way.acquire(blocking=False):
+                until_delivered.callback(_under_way.release)
+                if leases := Lease.acquire_each(batch, ahead=ahead):
+                    if len(leases) > HANDFUL:
+                        crowd.was_seen()
                     return leases
+                until_delivered.close()
             elif is_stopped():
                 break
             else:
@@ -136,26 +174,26 @@ def _look(ahead: timedelta) -> _Found:
     now = timezone.now()
     due = in_turn(lease.due(now, ahead=ahead))
     first = list(due.values_list("pk", "alone")[:_CANDIDATES])
-    joining = due.filter(alone=False)
+    handful = crowd.handful
     # What a lone lead must not wait for is asked last.
     is_crowd = (
-        len(first) > HANDFUL
+        len(first) > handful
         and (most := together.most_together()) > 1
-        and joining[: HANDFUL + 1].count() > HANDFUL
+        and due.filter(alone=False)[: handful + 1].count() > handful
     )
     if not is_crowd or first[0][1]:
         alike = takewhile(lambda row: row[1] or not is_crowd, first)
-        return _Found(singles=[submission_id for submission_id, _alone in alike], batch=[])
-    places = _places(most, now)
-    batch = _of_different_people(joining, places)
-    if not batch:
-        return _Found([], [])
-    waited = now + ahead - min(row.next_attempt_at for row in batch)
-    return _Found(
-        singles=[],
-        batch=[row.pk for row in batch],
-        goes_now=len(batch) == places or waited >= BATCH_WAIT,
-    )
+        return _Found(singles=[submission_id for submission_id, _alone in alike])
+    return _Found(singles=[], places=_places(most, now))
+
+
+def _batch_that_goes_now(places: int, ahead: timedelta) -> list[UUID]:
+    """The first who may go together, where they are as many as may or have waited long enough."""
+    now = timezone.now()
+    batch = _of_different_people(in_turn(lease.due(now, ahead=ahead)).filter(alone=False), places)
+    since = min((row.next_attempt_at for row in batch), default=now)
+    goes_now = len(batch) == places or now + ahead - since >= BATCH_WAIT
+    return [row.pk for row in batch] if goes_now else []
 
 
 def _of_different_people(rows: QuerySet[Submission], most: int) -> list[Submission]:

@@ -20,6 +20,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from amocrm.errors import LeaseLost
+from amocrm.write_turns import write_turn
 from leads import conf
 from leads.models import Submission
 
@@ -70,7 +71,7 @@ class Lease:
         cls, submission_ids: Sequence[UUID], *, ahead: timedelta = NOT_AHEAD
     ) -> list[Lease]:
         """Lease these in one transaction, whoever of them is due and nobody's; in their order."""
-        with transaction.atomic():
+        with write_turn(), transaction.atomic():
             leases = {
                 submission_id: lease
                 for submission_id in sorted(submission_ids)  # in one order everywhere: no deadlocks

@@ -91,8 +91,9 @@ Gather = Callable[..., Outcomes]
 
 @pytest.fixture(autouse=True)
 def most(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several may be delivered together."""
+    """Several may be delivered together, and there was no crowd before."""
     monkeypatch.setattr(together, "most_together", lambda: MOST)
+    gathering.crowd.forget()
 
 
 @pytest.fixture
@@ -401,6 +402,49 @@ class LastMoment:
     def release(self) -> None:
         self._happens()
         self._lock.release()
+
+
+def test_those_who_come_between_two_batches_belong_to_the_crowd(
+    gather: Gather, people: People, clock: Clock, deliveries: Deliveries
+) -> None:
+    people(MOST)
+    gather()
+    rows = people(2)
+
+    gather()
+
+    assert deliveries.made[1] == rows
+    assert clock.waits * LOOK_EVERY == pytest.approx(3, abs=LOOK_EVERY)
+
+
+def test_a_crowd_is_over_soon(
+    gather: Gather, people: People, clock: Clock, deliveries: Deliveries
+) -> None:
+    people(MOST)
+    gather()
+    clock.wait(5.1)
+    waits = clock.waits
+    rows = people(2)
+
+    gather()
+
+    assert deliveries.made[1] == rows[:1]
+    assert clock.waits == waits
+
+
+def test_a_few_who_went_together_keep_no_crowd_alive(
+    gather: Gather, people: People, clock: Clock, deliveries: Deliveries
+) -> None:
+    people(MOST)
+    gather()
+    people(2)
+    gather()
+    clock.wait(3)
+    rows = people(2)
+
+    gather()
+
+    assert deliveries.made[2] == rows[:1]
 
 
 def test_who_was_left_to_the_gatherer_too_late_for_its_batch_is_rung_for(
