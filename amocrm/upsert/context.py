@@ -11,7 +11,6 @@ from amocrm import conf, ledger
 from amocrm.account.schema import AccountSchema, cached_schema
 from amocrm.api.client import Client
 from amocrm.api.schemas import Contact
-from amocrm.api.sender import Hook
 from amocrm.contract import Action, LeadRequest, Progress
 from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState
@@ -40,7 +39,7 @@ class Together(Protocol):
     @property
     def client(self) -> Client: ...
 
-    def once(self, key: Hashable, ask: Callable[[Client], T], *, checkpoint: Hook) -> T: ...
+    def once(self, key: Hashable, ask: Callable[[Client], T]) -> T: ...
 
 
 @dataclass(frozen=True)

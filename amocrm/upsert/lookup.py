@@ -53,7 +53,6 @@ def _be_nobody_yet(context: UpsertContext, together: Together) -> None:
         lambda crm: (
             mirror.catch_up(crm, settings) and mirror.readiness(settings) is mirror.Readiness.READY
         ),
-        checkpoint=context.checkpoint,
     ):
         raise GoAlone("the mirror of the CRM's contacts is not up to date")
     if mirror.contacts_with(settings.account, known.searchable):

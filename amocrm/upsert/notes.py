@@ -71,9 +71,7 @@ def _written(context: UpsertContext, lead_id: int, sent_at: datetime) -> str:
         return "\n".join(paging.each(notes, most_pages=MOST_PAGES, what="notes"))
     # Whose notes were sent in one request looks for them in one.
     since = sent_at.replace(second=0, microsecond=0) - CLOCKS_DIFFER_BY
-    newest = context.together.once(
-        ("notes", since), partial(_newest, since=since), checkpoint=context.checkpoint
-    )
+    newest = context.together.once(("notes", since), partial(_newest, since=since))
     return "\n".join(newest.get(lead_id, ()))
 
 

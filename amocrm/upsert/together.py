@@ -126,7 +126,7 @@ class _Once:
 
     key: Hashable
     ask: Callable[[Client], Any]
-    checkpoint: Hook
+    checkpoint: Hook = nothing  # a look that serves many stops for none of them
 
 
 @dataclass(frozen=True)
@@ -233,10 +233,10 @@ class Together:
         #: What each delivery asks through.
         self.client = Client(_MemberSender(self))
 
-    def once(self, key: Hashable, ask: Callable[[Client], T], *, checkpoint: Hook) -> T:
+    def once(self, key: Hashable, ask: Callable[[Client], T]) -> T:
         """What ``ask`` answers, asked once for all deliveries that wait for ``key`` now. It begins
         when all of them have come to this place. Raises what ``ask`` raises."""
-        return cast(T, self.wait_for(_Once(key, ask, checkpoint)))
+        return cast(T, self.wait_for(_Once(key, ask)))
 
     def wait_for(self, asked: Call | _Once) -> Any:
         """Called by a delivery: the answer to what it asks. Raises the error that it is."""
@@ -289,12 +289,11 @@ class Together:
         """They ask for the very same."""
         group = _Group(members)
         asked = cast(Call | _Once, members[0].asks)
-        sender = self._sender.guarded_by(group.checkpoint)
         try:
             if isinstance(asked, _Once):
-                answer = asked.ask(Client(sender))
+                answer = asked.ask(Client(self._sender))
             else:
-                answer = sender.send(
+                answer = self._sender.guarded_by(group.checkpoint).send(
                     asked.method,
                     asked.path,
                     params=asked.params,

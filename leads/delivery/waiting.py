@@ -18,6 +18,8 @@ def wake_next(submission: Submission) -> None:
     lost, or one who begins to wait just now, costs no more than its own delay.
     """
     now = timezone.now()
+    if not lease.free(now).filter(waiting_for__gt="").exists():
+        return  # nearly always
     waiting = lease.free(now).filter(waiting_for__in=_lock_names(submission))
     first = waiting.order_by("created_at", "pk").values_list("pk", flat=True).first()
     if first is not None and waiting.filter(pk=first).update(next_attempt_at=now):

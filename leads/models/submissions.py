@@ -108,6 +108,12 @@ class Submission(models.Model):
             models.Index(fields=("waiting_for",)),
             models.Index(fields=("delivered_at",)),
             models.Index(fields=("client", "created_at")),
+            # In a crowd each success would look through everybody who is due.
+            models.Index(
+                fields=("unanswered_at",),
+                condition=models.Q(unanswered_at__isnull=False),
+                name="leads_unanswered",
+            ),
         )
 
     def __str__(self) -> str:
