@@ -4,14 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('leads', '0014_there_is_work'),
+        ("leads", "0014_there_is_work"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('unanswered_at__isnull', False)), fields=['unanswered_at'], name='leads_unanswered'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("unanswered_at__isnull", False)),
+                fields=["unanswered_at"],
+                name="leads_unanswered",
+            ),
         ),
     ]
