@@ -24,7 +24,13 @@ FORBIDDEN = {
 # The rooms of amocrm from the bottom up: each imports only what stands before it.
 FLOORS = (
     {"amocrm.models", "amocrm.errors", "amocrm.identity", "amocrm.conf", "amocrm.contract"},
-    {"amocrm.log_context", "amocrm.circuit_breaker", "amocrm.redis_clients", "amocrm.text"},
+    {
+        "amocrm.log_context",
+        "amocrm.circuit_breaker",
+        "amocrm.redis_clients",
+        "amocrm.text",
+        "amocrm.write_turns",
+    },
     {"amocrm.counters"},
     {"amocrm.api", "amocrm.locks"},
     {"amocrm.account", "amocrm.ledger", "amocrm.mirror"},

@@ -341,7 +341,7 @@ def test_of_one_person_one_goes_and_the_other_stays_for_later(
     assert deliveries.made == [rows[:MOST]]
     assert Submission.objects.get(pk=again[0]).lease_token == ""
     gather()
-    assert deliveries.made[1] == again
+    assert deliveries.made[1] == [*again, rows[MOST]]
 
 
 def test_those_who_name_nobody_are_not_one_person(
@@ -402,6 +402,33 @@ class LastMoment:
     def release(self) -> None:
         self._happens()
         self._lock.release()
+
+
+def test_at_most_two_batches_of_a_process_are_under_way(
+    gather: Gather, people: People, clock: Clock, deliveries: Deliveries
+) -> None:
+    people(4 * MOST)
+    waits: list[int] = []
+
+    def is_stopped() -> bool:
+        waits.append(1)
+        return len(waits) > 3
+
+    def two_more(leases: list[Lease]) -> Outcomes:
+        if len(deliveries.made) < 2:
+            done = deliveries(leases)
+            if len(deliveries.made) == 1:
+                gather(deliver=two_more)
+            else:  # a third one waits for one of these to end, and meanwhile for a stop
+                gather(deliver=two_more, is_stopped=is_stopped)
+            return done
+        raise AssertionError("three batches are under way")
+
+    gather(deliver=two_more)
+
+    assert len(waits) > 3
+    gather()
+    assert len(deliveries.made) == 3
 
 
 def test_those_who_come_between_two_batches_belong_to_the_crowd(
