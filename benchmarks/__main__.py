@@ -14,13 +14,20 @@ from benchmarks.table import Section, rendered
 
 def main() -> int:
     """Run and print; the table goes to standard output, progress to standard error."""
-    argparse.ArgumentParser(prog="make bench", description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--burst", type=int, metavar="N", help="only a webinar of so many people")
+    parser.add_argument("--within", type=float, default=180.0, metavar="S", help="seconds (180)")
+    asked = parser.parse_args()
     started = time.monotonic()
     sections: list[Section] = []
     with ground() as place:
         # Only now: these need Django's settings.
-        from benchmarks import deliveries, guesses, intake, locks, pace, taking
+        from benchmarks import burst, deliveries, guesses, intake, locks, pace, taking
 
+        if asked.burst:
+            _say(f"{asked.burst} people within {asked.within:g} s")
+            print(rendered(burst.of_a_webinar(place, people=asked.burst, seconds=asked.within)))
+            return 0
         _say("taking forms")
         sections += taking.beside_a_minimal_view(place)
         sections.append(taking.while_others_fail(place))
@@ -35,6 +42,8 @@ def main() -> int:
         _say("locks")
         sections.append(locks.one_lock())
         sections += locks.many_locks(place)
+        _say("a webinar")
+        sections += burst.of_a_webinar(place)
         _say("the pace, for two minutes")
         sections += pace.kept(place)
     print(rendered(sections))
