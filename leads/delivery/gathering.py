@@ -27,14 +27,12 @@ from amocrm.api import pause
 from amocrm.errors import AccountPaused
 from amocrm.identity import IdentityKey
 from amocrm.upsert import together
-from leads.delivery import lease
+from leads.delivery import burst, lease
 from leads.delivery.attempt import deliver_leased, deliver_together
 from leads.delivery.fairness import in_turn
-from leads.delivery.lease import NOT_AHEAD, Lease
+from leads.delivery.lease import HANDFUL, NOT_AHEAD, Lease
 from leads.models import DeliveryAttempt, Submission
 
-#: So many that may go together are no crowd: each goes at once.
-HANDFUL = 5
 #: A batch that is not full goes when the oldest of it has been due for so long.
 BATCH_WAIT = timedelta(seconds=3)
 #: Until then whoever gathers it looks again this often, in seconds.
@@ -85,7 +83,10 @@ Deliver = Callable[[list[Lease]], Outcomes]
 
 def deliver_gathered(leases: list[Lease]) -> Outcomes:
     """Attempt once to deliver these, one by itself and several together."""
-    return deliver_together(leases) if len(leases) > 1 else [deliver_leased(leases[0])]
+    if len(leases) == 1:
+        return [deliver_leased(leases[0])]
+    burst.report()
+    return deliver_together(leases)
 
 
 def deliver_next(

@@ -26,6 +26,8 @@ from leads.models import Submission
 
 _LONGEST_HOST = 80  # characters that a token keeps of the host's name
 NOT_AHEAD = timedelta()
+#: So many that are due are no crowd: each goes at once.
+HANDFUL = 5
 
 
 def due(now: datetime, *, ahead: timedelta = NOT_AHEAD) -> QuerySet[Submission]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Count, Min
 from django.utils import timezone
@@ -15,8 +16,9 @@ from amocrm.locks import inventory
 from amocrm.locks.health import Health
 from amocrm.mirror import Readiness
 from amocrm.redis_clients import REDIS_ERRORS
-from leads.delivery import backlog, lease
+from leads.delivery import backlog, burst, lease
 from leads.delivery.backlog import Backlog
+from leads.delivery.burst import Progress
 from leads.models import Submission
 
 
@@ -26,7 +28,7 @@ class Deliveries:
 
     ``oldest_due_seconds`` is how long the one longest due has been so, ``None`` without any.
     ``backlog`` is who was accepted a while ago, whatever they wait for. ``burst``: whether leads of
-    many people may be sent together.
+    many people may be sent together; ``crowd`` is how far those are who have come at once, if any.
     """
 
     due: int
@@ -36,6 +38,19 @@ class Deliveries:
     paused: AccountPause | None
     backlog: Backlog
     burst: Readiness
+    crowd: Progress | None
+
+    @property
+    def crowd_left_ms(self) -> float | None:
+        """In how many milliseconds the last one of the crowd is in; ``None`` without any."""
+        left = self.crowd.left if self.crowd else None
+        return None if left is None else left.total_seconds() * 1000
+
+    @property
+    def crowd_in_at(self) -> datetime | None:
+        """When that is."""
+        left = self.crowd.left if self.crowd else None
+        return None if left is None else timezone.now() + left
 
     @property
     def oldest_due_ms(self) -> int | None:
@@ -56,6 +71,7 @@ def deliveries() -> Deliveries:
         paused=pause.current(),
         backlog=backlog.current(),
         burst=mirror.readiness(conf.current()),
+        crowd=burst.progress(),
     )
 
 

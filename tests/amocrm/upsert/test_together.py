@@ -20,10 +20,12 @@ from pytest_django import Settings
 from amocrm import conf, ledger, mirror
 from amocrm.api.client import connect
 from amocrm.contract import LeadRequest, LeadResult
-from amocrm.errors import GoAlone, PersonChanged
+from amocrm.errors import GoAlone, LockLost, PersonChanged
 from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState, whole_refusals
+from amocrm.locks.clearing import clear
 from amocrm.locks.guard import hold
+from amocrm.locks.inventory import LockRow, list_locks
 from amocrm.mirror import expected
 from amocrm.models import MirrorState, Person
 from amocrm.sandbox.server import RunningSandbox
@@ -290,6 +292,28 @@ def test_who_stops_the_process_stops_all_of_them(
         together.run([partial(job, number, together) for number in (1, 2, 3)])
 
     assert sorted(ended) == [1, 2, 3]
+
+
+def test_each_lock_of_a_batch_says_for_which_submission_and_is_cleared_alone(
+    sandbox: RunningSandbox, redis_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forms, real = people(5), mirror.contacts_with
+    seen: list[LockRow] = []
+
+    def contacts_with(account: str, keys: Any) -> frozenset[int]:
+        if not seen:  # all of them hold their locks by now
+            seen.extend(list_locks())
+            clear([one for one in seen if "person3" in one.name], by="operator", why="a test")
+        return real(account, keys)
+
+    monkeypatch.setattr(mirror, "contacts_with", contacts_with)
+    results = delivered_together(forms)
+
+    holders = {one.name.split(":")[2]: one.holder.reference for one in seen if one.holder}
+    assert holders == {
+        f"person{number}@onai.academy": form.reference for number, form in enumerate(forms)
+    }
+    assert [type(one) for one in results] == [LeadResult] * 3 + [LockLost, LeadResult]
 
 
 # amoCRM is in trouble -----------------------------------------------------------------------

@@ -20,8 +20,8 @@ from amocrm import conf
 from amocrm.api import pause
 from amocrm.upsert import together
 from leads.delivery import gathering
-from leads.delivery.gathering import HANDFUL, LOOK_EVERY, Outcomes, deliver_next
-from leads.delivery.lease import Lease
+from leads.delivery.gathering import LOOK_EVERY, Outcomes, deliver_next
+from leads.delivery.lease import HANDFUL, Lease
 from leads.models import DeliveryAttempt, Submission
 from tests.leads.conftest import Create
 

@@ -16,6 +16,7 @@ from pytest_django.fixtures import Settings
 from amocrm.api import pause
 from amocrm.locks import history
 from amocrm.models import AccountState
+from leads.models import Submission
 from locks_admin.masking import Masker, pseudonym
 from locks_admin.monitor import lock_status
 from locks_admin.monitor.filters import ordered
@@ -408,3 +409,29 @@ def test_operators_have_what_they_need_and_no_more(operators: Group) -> None:
         "leads.add_landingform",
         "leads.add_formfield",
     }
+
+
+# A crowd ------------------------------------------------------------------------------------------
+
+
+def test_in_a_crowd_the_page_says_how_far_it_is(operator: User, settings: Settings) -> None:
+    def shown() -> str:
+        return " ".join(browser(operator).get(f"{PAGE}live/").content.decode().split())
+
+    assert "Many have come at once" not in shown()
+    now = timezone.now()
+    for number in range(12):
+        Submission.objects.create(form_id="proftest", email=f"person{number}@mail.example")
+    Submission.objects.filter(email__in=["person0@mail.example", "person1@mail.example"]).update(
+        status=Submission.Status.DELIVERED, delivered_at=now
+    )
+
+    text = shown()
+
+    assert "due <b>10</b>" in text
+    assert "under way <b>0</b>" in text
+    assert "delivered within a minute <b>2</b>" in text
+    assert "(in 5 min 0 s)" in text
+    assert "Each is sent alone (BURST=off)." in text
+    settings.BURST = "auto"
+    assert "the mirror of the contacts is still learning" in shown()
