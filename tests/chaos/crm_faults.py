@@ -12,8 +12,9 @@ from tests.chaos.scale import Scale
 Rule = dict[str, Any]
 
 CREATE: Rule = {"method": "POST", "path": "/api/v4/leads/complex"}
-UPDATE: Rule = {"method": "PATCH", "path": r"/api/v4/(leads|contacts)/\d+"}
-NOTE: Rule = {"method": "POST", "path": r"/api/v4/leads/\d+/notes"}
+# Of one lead or contact, or of many.
+UPDATE: Rule = {"method": "PATCH", "path": r"/api/v4/(leads|contacts)(/\d+)?"}
+NOTE: Rule = {"method": "POST", "path": r"/api/v4/leads/(\d+/)?notes"}
 SEARCH: Rule = {"method": "GET", "path": "/api/v4/contacts", "query_has": "query="}
 WRITE: Rule = {"method": "POST", "path": "/api/v4/leads/.*"}
 ANY: Rule = {"path": "/api/v4/(leads|contacts).*"}
@@ -47,6 +48,9 @@ def _late(where: Rule) -> Callable[[random.Random, Scale], Rule]:
         return {**where, "action": "apply_late", "delay": delay, "hold": chance.random() < 0.3}
 
     return rule
+
+
+_HALF: Rule = {**html(504, "Gateway Time-out"), "action": "commit_then_answer", "part": 0.5}
 
 
 def _always(**rule: Any) -> Callable[[random.Random, Scale], Rule]:
@@ -91,6 +95,13 @@ CRM_FAULTS: tuple[CrmFault, ...] = (
         "carried out after we gave up",
         4,
         lambda chance, scale: {**WRITE, "action": "delay", "delay": 1.5 * scale.timeout},
+    ),
+    CrmFault("create: half is done, then 504", 4, _always(**_HALF, **CREATE)),
+    CrmFault("note: half is done, then 504", 4, _always(**_HALF, **NOTE)),
+    CrmFault(
+        "create: half is done, and no word of the rest",
+        3,
+        _always(**CREATE, action="delay_answer", delay=0.01, part=0.5),
     ),
     CrmFault("429 HTML", 2, _always(**ANY, **html(429, "Too Many Requests"))),
     CrmFault("403 HTML block", 1, _always(**ANY, **html(403, "Forbidden"), times=3)),

@@ -13,6 +13,7 @@ def table(outcome: Outcome) -> str:
     """Faults by kind, then what became of the submissions."""
     verdict = outcome.verdict
     requests = outcome.requests
+    counts = requests.get("counts", {})
     lines = ["", "Faults", *_rows(sorted(outcome.faults.items()))]
     lines += _rows([("all of them", outcome.faults.total())])
     lines += ["", "What the service noticed", *_rows(sorted(outcome.events.items()))]
@@ -25,6 +26,7 @@ def table(outcome: Outcome) -> str:
                 ("people", verdict.people),
                 ("leads", verdict.leads),
                 ("requests to the CRM", requests.get("total", 0)),
+                ("requests that make leads", counts.get("POST /api/v4/leads/complex", 0)),
                 ("most requests in a second", requests.get("max_per_second", 0)),
                 ("429 by the CRM's own count", requests.get("answers_429", 0)),
                 ("forms posted again by the page", outcome.repeated_posts),
