@@ -213,6 +213,7 @@ def test_who_has_changed_meanwhile_drops_out_and_the_others_go_on(
     assert len(active_leads(sandbox)) == 2
 
 
+@pytest.mark.needs_redis
 def test_whose_lock_is_held_is_not_waited_for(sandbox: RunningSandbox, redis_server: Any) -> None:
     forms = people(3)
     name = ledger.resolve(conf.current().account, forms[2].named).lock_name
@@ -294,6 +295,7 @@ def test_who_stops_the_process_stops_all_of_them(
     assert sorted(ended) == [1, 2, 3]
 
 
+@pytest.mark.needs_redis
 def test_each_lock_of_a_batch_says_for_which_submission_and_is_cleared_alone(
     sandbox: RunningSandbox, redis_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
