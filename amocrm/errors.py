@@ -49,6 +49,12 @@ class AmoError(Exception):
         self.request_id = ""
         self.crm_message = ""
 
+    def __copy__(self) -> Self:
+        """Another one that says the same: an exception rebuilds itself of its message alone."""
+        same = self.__class__.__new__(self.__class__, *self.args)
+        same.__dict__.update(self.__dict__)
+        return same
+
     def recast(self, kind: type[E]) -> E:
         """The same trouble as another class, for who knows better what it means."""
         error = kind(str(self))

@@ -20,7 +20,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from django.db import OperationalError, connection
@@ -33,11 +32,11 @@ _SQLITE_WAITS = 5.0  # seconds, where nobody says otherwise
 @contextmanager
 def write_turn() -> Iterator[None]:
     """A turn for the block; nothing on another database than SQLite, or within a transaction."""
-    database = Path(str(connection.settings_dict["NAME"]))
+    database = str(connection.settings_dict["NAME"])
     if (
         connection.vendor != "sqlite"
         or connection.in_atomic_block
-        or not database.is_absolute()  # one in memory is nobody else's
+        or not os.path.isabs(database)  # one in memory is nobody else's
     ):
         yield
         return

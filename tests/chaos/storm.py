@@ -52,7 +52,8 @@ class Storm:
     """Runs in the thread that owns the stack's processes. Also the ``Field`` of the faults.
 
     ``backlog``: no more forms are sent while so many wait for delivery. ``only_crm``: nothing
-    happens to our own processes.
+    happens to our own processes. ``planted`` is called when those are in the CRM who were there
+    before.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Storm:
         backlog: int = 150,
         only_crm: bool = False,
         progress: Callable[[str], object] = lambda line: None,
+        planted: Callable[[], object] = lambda: None,
     ) -> None:
         self.stack = stack
         self.chance = random.Random(seed)
@@ -75,6 +77,7 @@ class Storm:
         self._seconds = seconds
         self._backlog = backlog
         self._progress = progress
+        self._planted = planted
         self._landing = Landing(stack.web_url)
         self._queue = list(plan.forms)
         self._by_person: dict[int, list[Form]] = {}
@@ -102,6 +105,7 @@ class Storm:
         """Send, strike, repair; then judge."""
         control = self.stack.control
         control.seed(contacts=self._plan.contacts, leads=self._plan.leads)
+        self._planted()
         before = control.state()
         started = time.monotonic()
         last: dict[Callable[[], None], float] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from pytest_django import Settings
 from amocrm import conf, ledger, mirror
 from amocrm.api.client import connect
 from amocrm.contract import LeadRequest, LeadResult
-from amocrm.errors import GoAlone, LockLost, PersonChanged
+from amocrm.errors import AmoError, GoAlone, LockLost, PersonChanged, Rejected
 from amocrm.identity import IdentityKey
 from amocrm.ledger import PersonState, whole_refusals
 from amocrm.locks.clearing import clear
@@ -105,6 +106,7 @@ def later(seconds: float) -> Iterator[None]:
 
 
 COMPLEX, NOTES = "/api/v4/leads/complex", "/api/v4/leads/notes"
+NO_NAME = {"code": "NotBlank", "path": "name", "detail": "This value should not be blank."}
 NO_SUCH_TAG = {
     "code": "NotSupportedChoice",
     "path": "tags_to_add.0.name",
@@ -466,6 +468,36 @@ def test_an_account_that_was_seen_to_take_the_rest_of_a_batch_never_is(
     whole_refusals.learn(account, "c/1", was_made=False)
 
     assert not whole_refusals.are_whole(account)
+
+
+def test_a_lead_that_is_refused_by_itself_is_the_trouble_of_one(sandbox: RunningSandbox) -> None:
+    """Two change their lead, and of a batch that is refused for both each is sent alone."""
+    sandbox.control.config(is_api_filter_enabled=True)
+    delivered_together(people(3))
+    body = {"validation-errors": [{"request_id": "0", "errors": [NO_NAME]}], "status": 400}
+    sandbox.control.fault("answer", method="PATCH", path="/api/v4/leads.*", status=400, body=body)
+    sandbox.control.fault("answer", method="PATCH", path="/api/v4/leads.*", status=400, body=body)
+
+    results = delivered_together([replace(one, tags=("второй",)) for one in people(3)])
+
+    assert kinds(results) == {"Rejected": 2, "updated": 1}
+
+
+def _kinds_of(error: type[AmoError]) -> Iterator[type[AmoError]]:
+    yield error
+    for kind in error.__subclasses__():
+        yield from _kinds_of(kind)
+
+
+@pytest.mark.parametrize("kind", sorted(_kinds_of(AmoError), key=str))
+def test_every_error_can_be_told_to_several(kind: type[AmoError]) -> None:
+    error = kind("why", problems=()) if issubclass(kind, Rejected) else kind("why")
+    error.with_response(status=400, request_id="x")
+
+    same = copy.copy(error)
+
+    assert same is not error
+    assert (type(same), str(same), vars(same)) == (kind, "why", vars(error))
 
 
 # Answers are read by what they name -----------------------------------------------------------
