@@ -10,14 +10,16 @@ import json
 import subprocess
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
 from amocrm import conf, mirror
-from benchmarks.ground import PROJECT, Ground, process, served
+from benchmarks.ground import PROJECT, Ground, process, watched
 from benchmarks.table import Row, Section, milliseconds
 from benchmarks.timing import Timing
 from config.celery import WORKER_OPTIONS
@@ -36,27 +38,41 @@ _ENVIRONMENT = {"AMOCRM_MAX_RPS": "5", "TRUSTED_PROXIES": "1"}
 
 
 @dataclass(frozen=True)
+class Service:
+    """What runs: where it takes forms, and its processes."""
+
+    url: str
+    web: psutil.Process
+    worker: psutil.Process
+
+
+@dataclass(frozen=True)
 class Burst:
-    """What one of them came to. Times in seconds; ``worker`` is the processor's time."""
+    """What one of them came to. Times in seconds; ``worker`` and ``web`` are the processor's."""
 
     people: int
     posting: float
     until_the_last: float
     requests: int
+    most_in_a_second: int
+    refused: int
     worker: float
+    web: float
     posts: Timing
     doubled: int
-    most_in_a_second: int
 
     def rows(self, alone: Burst) -> list[Row]:
-        """Its lines, compared with everybody alone."""
-        took = self.posting + self.until_the_last
+        """Its lines, compared with those of people who came like these, one by one."""
+        mine = zip(self._shared(), alone.baselines(), strict=True)
+        requests, pace, worker, web = (row.against(baseline) for row, baseline in mine)
         return [
-            self._requests(self.people).against(alone._requests(alone.people)),
+            requests,
             Row("seconds after the last post", self.until_the_last, "s"),
-            Row("people a second", self.people / took, "a second").against(alone.pace()),
+            pace,
             Row("most requests in any second", self.most_in_a_second, "requests"),
-            self._own().against(alone._own()),
+            Row("requests refused with 429", self.refused, "requests"),
+            worker,
+            web,
             milliseconds("a post meanwhile: median", self.posts.median),
             milliseconds("a post meanwhile: p99", self.posts.percentile(99)),
             Row("people with two leads", self.doubled, "people"),
@@ -64,63 +80,56 @@ class Burst:
 
     def baselines(self) -> list[Row]:
         """What others are compared with."""
-        return [self._requests(self.people), self.pace(), self._own()]
+        return self._shared("one by one: ")
 
-    def pace(self) -> Row:
-        """How many people a second."""
-        return Row(
-            "one by one: people", self.people / (self.posting + self.until_the_last), "a second"
-        )
-
-    def _requests(self, people: int) -> Row:
-        return Row("requests a person", self.requests / people, "requests")
-
-    def _own(self) -> Row:
-        return milliseconds("own time of the worker, a person", self.worker / self.people)
+    def _shared(self, prefix: str = "") -> list[Row]:
+        a_second = self.people / (self.posting + self.until_the_last)
+        return [
+            Row(f"{prefix}requests a person", self.requests / self.people, "requests"),
+            Row(f"{prefix}people a second", a_second, "a second"),
+            milliseconds(f"{prefix}the worker's own time a person", self.worker / self.people),
+            milliseconds(f"{prefix}the web server's own time a form", self.web / self.people),
+        ]
 
 
 def of_a_webinar(place: Ground, *, people: int = PEOPLE, seconds: float = SECONDS) -> list[Section]:
-    """New people, and the same ones again, together; some beside them one by one."""
-    place.control.reset()
-    place.control.config(**CRM)
-    alone, lone = _alone(place)
-    with _service(place, "auto") as (url, worker):
-        _earn_trust(url)
-        lone_now = _lone(url, "trusted")
-        new = _burst(place, url, worker, people, seconds, "new")
-        again = _burst(place, url, worker, people, seconds, "again")
+    """New people, and the same ones again, together; a few before them, one by one."""
+    _begin_anew(place)
+    with _service(place, "off") as service:
+        _posted(service, 1, 0.1, "first", first=STRANGERS)  # the account's shape is read and kept
+        _wait_for_the_last()
+        lone = _lone(service, "alone")
+        new_alone = _burst(place, service, ALONE, 1.0, "alone", new=True)
+        again_alone = _burst(place, service, ALONE, 1.0, "alone again", new=False)
+    _begin_anew(place)
+    with _service(place, "auto") as service:
+        _earn_trust(service)
+        lone_now = _lone(service, "trusted")
+        new = _burst(place, service, people, seconds, "new", new=True)
+        again = _burst(place, service, people, seconds, "again", new=False)
     _forget(place)
     place.control.config(rps=0, latency=0, latency_per_row=0)
-    within = f"{people:,} people within {seconds:g} s, AMOCRM_MAX_RPS=5"
     baseline = milliseconds("BURST=off", lone.median)
+    within = f"A webinar: {people:,} people within {seconds:g} s, AMOCRM_MAX_RPS=5"
     return [
         Section(
             f"A lone lead, from its form to its note: median of {LONE}",
             [baseline, milliseconds("BURST=auto", lone_now.median).against(baseline)],
         ),
-        Section(f"One by one (BURST=off): {ALONE} new people", alone.baselines()),
-        Section(f"A webinar: {within}: everybody new", new.rows(alone)),
-        Section(f"A webinar: {within}: everybody known", again.rows(alone)),
+        Section(f"One by one (BURST=off): {ALONE} people: everybody new", new_alone.baselines()),
+        Section(f"{within}: everybody new", new.rows(new_alone)),
+        Section(
+            f"One by one (BURST=off): {ALONE} people: everybody known", again_alone.baselines()
+        ),
+        Section(f"{within}: everybody known", again.rows(again_alone)),
     ]
 
 
-def _alone(place: Ground) -> tuple[Burst, Timing]:
-    with _service(place, "off") as (url, worker):
-        _posted(url, 1, 0.1, "first", first=STRANGERS)  # the account's shape is read once and kept
-        _wait_for_the_last()
-        lone = _lone(url, "alone")
-        measured = _burst(place, url, worker, ALONE, 1.0, "alone")
-    _forget(place)
-    place.control.reset()
-    place.control.config(**CRM)
-    return measured, lone
-
-
-def _lone(url: str, name: str) -> Timing:
+def _lone(service: Service, name: str) -> Timing:
     """New people, each when the one before has been delivered."""
     seconds = []
     for number in range(LONE):
-        _posted(url, 1, 0.1, name, first=STRANGERS + 1000 + number)
+        _posted(service, 1, 0.1, name, first=STRANGERS + 1000 + number)
         _wait_for_the_last()
         newest = Submission.objects.latest("created_at")
         seconds.append(
@@ -130,7 +139,7 @@ def _lone(url: str, name: str) -> Timing:
 
 
 @contextmanager
-def _service(place: Ground, burst: str) -> Iterator[tuple[str, psutil.Process]]:
+def _service(place: Ground, burst: str) -> Iterator[Service]:
     redis = RedisServer()
     redis.start()
     try:
@@ -144,50 +153,67 @@ def _service(place: Ground, burst: str) -> Iterator[tuple[str, psutil.Process]]:
         schedule = str(place.folder / f"schedule-{burst}")
         beat = ("celery", "-A", "config", "beat", "--schedule", schedule)
         with (
-            served(place, environment) as url,
+            watched(place, environment) as (url, web),
             process(worker, place.folder / f"worker-{burst}.log", environment) as running,
             process(beat, place.folder / f"beat-{burst}.log", environment),
         ):
-            yield url, psutil.Process(running.pid)
+            yield Service(url, psutil.Process(web.pid), psutil.Process(running.pid))
     finally:
         redis.discard()
 
 
-def _earn_trust(url: str) -> None:
+def _earn_trust(service: Service) -> None:
     """A few people come by themselves, until the mirror was walked and compared."""
     give_up, visits = time.monotonic() + GIVE_UP, 0
     while mirror.readiness(conf.current()) is not mirror.Readiness.READY:
         if time.monotonic() > give_up:
             raise RuntimeError("the mirror is not trusted")
         visits += 1
-        _posted(url, 1, 0.1, "before", first=STRANGERS + visits)  # who is searched for
+        _posted(service, 1, 0.1, "before", first=STRANGERS + visits)  # who is searched for
         _wait_for_the_last()
 
 
 def _burst(
-    place: Ground, url: str, worker: psutil.Process, people: int, seconds: float, name: str
+    place: Ground, service: Service, people: int, seconds: float, name: str, *, new: bool
 ) -> Burst:
-    before, spent = place.control.state()["requests"]["total"], _spent(worker)
+    before, counted = place.control.state(), len(place.control.requests())
+    worker, web = _spent(service.worker), _spent(service.web)
     began = time.monotonic()
-    posts = _posted(url, people, seconds, name)
+    posts = _posted(service, people, seconds, name)
     posted = time.monotonic()
     _wait_for_the_last()
     done = time.monotonic()
-    state = place.control.state()
+    after, requests = place.control.state(), place.control.requests()[counted:]
+    _check(before, after, notes=people, leads=people if new else 0)
     return Burst(
         people=people,
         posting=posted - began,
         until_the_last=done - posted,
-        requests=state["requests"]["total"] - before,
-        worker=_spent(worker) - spent,
+        requests=after["requests"]["total"] - before["requests"]["total"],
+        most_in_a_second=_most_in_a_second([one["at"] for one in requests]),
+        refused=sum(one["status"] == 429 for one in requests),
+        worker=_spent(service.worker) - worker,
+        web=_spent(service.web) - web,
         posts=posts,
-        doubled=state["people"]["with_two_active_leads"],
-        most_in_a_second=state["requests"]["max_per_second"],
+        doubled=after["people"]["with_two_active_leads"],
     )
 
 
-def _posted(url: str, people: int, seconds: float, name: str, *, first: int = 0) -> Timing:
-    told = (url, str(first), str(people), str(seconds), name)
+def _check(before: dict[str, Any], after: dict[str, Any], *, notes: int, leads: int) -> None:
+    """What is said to be delivered is in the CRM: a figure of less would be worth nothing."""
+    for what, expected in (("notes", notes), ("leads", leads)):
+        if (found := len(after[what]) - len(before[what])) != expected:
+            raise RuntimeError(f"{found} {what} more in the CRM, not {expected}")
+
+
+def _most_in_a_second(moments: list[float]) -> int:
+    """The most requests within any second, wherever it begins."""
+    ordered = sorted(moments)
+    return max(bisect_left(ordered, began + 1.0) - number for number, began in enumerate(ordered))
+
+
+def _posted(service: Service, people: int, seconds: float, name: str, *, first: int = 0) -> Timing:
+    told = (service.url, str(first), str(people), str(seconds), name)
     command = [sys.executable, "-m", "benchmarks.crowd", *told]
     done = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, check=True)
     return Timing(tuple(json.loads(done.stdout)))
@@ -202,8 +228,15 @@ def _wait_for_the_last() -> None:
 
 
 def _spent(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    """Seconds of the processor until now, of this process and of those that it has begun."""
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return sum(float(one.user + one.system) for one in times)
+
+
+def _begin_anew(place: Ground) -> None:
+    _forget(place)
+    place.control.reset()
+    place.control.config(**CRM)
 
 
 def _forget(place: Ground) -> None:

@@ -2,8 +2,8 @@
 
 `python -m benchmarks.crowd URL FIRST N S NAME`: so many within so many seconds, at an even pace
 over a few connections. Everybody is somebody else, numbered from FIRST on; with another NAME the
-same people send another form. What it prints is a JSON list of the seconds
-of each answer.
+same people send another form. What it prints is a JSON list of the seconds of each answer. It
+fails unless everybody was answered with 202.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ def main() -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    if len(taken) < int(count):  # an error ends a thread, and no other one
+        sys.exit(f"{len(taken)} of {count} were accepted")
     print(json.dumps(taken))
 
 

@@ -74,18 +74,29 @@ def web_server(place: Ground) -> Iterator[None]:
 @contextmanager
 def served(place: Ground, environment: Mapping[str, str]) -> Iterator[str]:
     """Another one, with some settings of its own; where it serves."""
-    port = free_port()
-    with _gunicorn(place, port, {**environment, "PORT": str(port)}):
-        yield f"http://127.0.0.1:{port}"
+    with watched(place, environment) as (url, _):
+        yield url
 
 
 @contextmanager
-def _gunicorn(place: Ground, port: int, environment: Mapping[str, str]) -> Iterator[None]:
+def watched(
+    place: Ground, environment: Mapping[str, str]
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The same, and gunicorn's first process: its children are those that serve."""
+    port = free_port()
+    with _gunicorn(place, port, {**environment, "PORT": str(port)}) as running:
+        yield f"http://127.0.0.1:{port}", running
+
+
+@contextmanager
+def _gunicorn(
+    place: Ground, port: int, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     command = ("gunicorn", "-c", "python:config.gunicorn", "config.wsgi")
     log = place.folder / f"web-{port}.log"
     with process(command, log, environment) as running:
         _wait_for(port, running, log)
-        yield
+        yield running
 
 
 @contextmanager
